@@ -1,0 +1,5 @@
+"""Checkpoints: from a name to a state dict."""
+
+from .manifest import Component, Family, Source, family_names, load_family
+
+__all__ = ["Component", "Family", "Source", "family_names", "load_family"]
