@@ -1,0 +1,1 @@
+"""Commands: what the user types. The only code that knows Typer, rich and stdout."""

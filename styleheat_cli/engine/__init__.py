@@ -1,0 +1,1 @@
+"""Engine: the method. Pure functions on arrays and tensors, plus Engine, which alone loads weights."""

@@ -1,0 +1,1 @@
+"""Face: where the face is. Receives networks, loads nothing of a family."""

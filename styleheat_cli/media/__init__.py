@@ -1,0 +1,1 @@
+"""Media: PyAV lives here and nowhere else."""

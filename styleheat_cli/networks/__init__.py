@@ -1,0 +1,1 @@
+"""Networks: torch.nn only. No files, no devices, no downloads."""

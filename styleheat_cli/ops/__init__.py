@@ -1,0 +1,1 @@
+"""Operations: each described once, torch-free to import."""

@@ -1,0 +1,180 @@
+"""The nouns: what a clip is, where its face is, how it moves. Data here, verbs in the packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+EXPRESSION = slice(0, 64)
+ANGLES = slice(64, 67)
+TRANSLATION = slice(67, 70)
+CROP = slice(70, 73)
+COEFFICIENTS = 73
+WINDOW_RADIUS = 13  # the paper's k: a window of 27 frames
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags of a stream as FFmpeg numbers them (2 = unspecified); range 1 = limited, 2 = full."""
+
+    space: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    range: int = 0
+
+
+@dataclass(frozen=True)
+class AudioStream:
+    """One sound stream: codec name, samples per second, channels, seconds."""
+
+    codec: str
+    rate: int
+    channels: int
+    duration_s: Fraction
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A media file, probed and not decoded. A still is a clip of one frame with `still` set.
+
+    Height and width are those of the upright picture, after rotation and with square pixels.
+    Times count from the first displayed frame: its time is 0.
+    """
+
+    path: Path
+    height: int
+    width: int
+    fps: Fraction
+    frames: int
+    duration_s: Fraction
+    still: bool = False
+    rotation: int = 0
+    time_base: Fraction = Fraction(1, 1000)
+    audio: AudioStream | None = None
+    colour: Colour = field(default_factory=Colour)
+    codec: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture: its place in the clip and its time in seconds from the first frame.
+
+    `image` is (H, W, 3) uint8 RGB, upright. `pts` is in the clip's time base, 0 at the first frame.
+    """
+
+    index: int
+    pts: int
+    time: Fraction
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time in which something held, in seconds, end excluded; `why` names it."""
+
+    start_s: float
+    end_s: float
+    why: str
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One identity through a clip.
+
+    times: (T,) float64 seconds.
+    boxes: (T, 4) float32 x0 y0 x1 y1 in pixels of the frame.
+    landmarks: T rows of (478, 3) float32 in pixels: x right, y down, z towards the scene, nose ~ 0;
+        a sequence that gives arrays when sliced (it may live in a temporary file).
+    crop: (T, 2, 3) float32, frame pixels -> unit square of the crop ([0, 1] both ways), smoothed in time.
+    seen: (T,) bool; where False the row is held or interpolated from its neighbours.
+    gaps: spans without the face; cuts: times at which the picture changes to another shot.
+    """
+
+    times: np.ndarray
+    boxes: np.ndarray
+    landmarks: Sequence[np.ndarray] | np.ndarray
+    crop: np.ndarray
+    seen: np.ndarray
+    gaps: tuple[Span, ...] = ()
+    cuts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class MotionTrack:
+    """How a head moves: 73 numbers a frame (expression 64, angles 3, translation 3, crop 3).
+
+    Angles are radians: pitch (positive looks up), yaw (positive turns to the picture's right), roll
+    (positive tilts clockwise as seen). Translation is x, y (right, down) in head sizes and the natural logarithm
+    of the head's size against the clip's own mean. Crop: side, centre x, centre y of the crop square in frame pixels.
+    `space` names the expression basis: `landmark` (embedded) or `bfm` (published).
+    """
+
+    coeffs: np.ndarray  # [T 73] float32
+    times: np.ndarray  # [T] float64 seconds
+    space: str = "landmark"
+    seen: np.ndarray | None = None
+    identity: np.ndarray | None = None
+    clip: Clip | None = None
+    gaps: tuple[Span, ...] = ()
+    cuts: tuple[float, ...] = ()
+
+    @property
+    def expression(self) -> np.ndarray:
+        return self.coeffs[:, EXPRESSION]
+
+    @property
+    def angles(self) -> np.ndarray:
+        return self.coeffs[:, ANGLES]
+
+    @property
+    def translation(self) -> np.ndarray:
+        return self.coeffs[:, TRANSLATION]
+
+    @property
+    def crop(self) -> np.ndarray:
+        return self.coeffs[:, CROP]
+
+    def window(self, frame: int) -> np.ndarray:
+        """(27, 73): the paper's window around a frame, edge-clamped."""
+        rows = np.arange(frame - WINDOW_RADIUS, frame + WINDOW_RADIUS + 1)
+        return self.coeffs[rows.clip(0, len(self.coeffs) - 1)]
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """(N, 73): the motion at these seconds, linear between frames, held beyond both ends."""
+        times = np.atleast_1d(np.asarray(times, np.float64))
+        after = np.searchsorted(self.times, times).clip(1, max(len(self.times) - 1, 1))
+        if len(self.times) == 1:
+            return np.repeat(self.coeffs, len(times), axis=0)
+        before = after - 1
+        step = self.times[after] - self.times[before]
+        share = ((times - self.times[before]) / np.where(step > 0, step, 1)).clip(0, 1)[:, None]
+        return ((1 - share) * self.coeffs[before] + share * self.coeffs[after]).astype(np.float32)
+
+    def with_(self, **changes: Any) -> MotionTrack:
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a step receives and returns: the source clip, its face, and the motion that it shall perform.
+
+    `own` is the motion that the source itself has, `motion` the one to render. `timeline` is the clip whose frame
+    times the output has; `audio` the file whose sound it carries, with `audio_start_s` its time at output time 0.
+    """
+
+    clip: Clip
+    face: FaceTrack
+    own: MotionTrack
+    motion: MotionTrack
+    timeline: Clip | None = None
+    driving: Clip | None = None
+
+    def with_(self, **changes: Any) -> Shot:
+        return replace(self, **changes)
