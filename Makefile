@@ -1,0 +1,55 @@
+# Everything from a fresh clone: `make demo` and `make test` set themselves up in .venv the first time.
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+OUT       ?= out
+PYTEST    ?=
+
+# The first Python here that is 3.11 or 3.12; `make PYTHON=/path/to/python` to choose another.
+PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3,\
+	$(shell $(python) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(python)")' 2>/dev/null)))
+
+.DEFAULT_GOAL := check
+.PHONY: check setup demo test quick lint docs bench evaluate dist train-default clean
+
+check: lint quick
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "styleheat needs Python 3.11 or 3.12; name it with make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/styleheat demo --output-dir $(OUT) --overwrite
+
+test: $(INSTALLED)
+	$(BIN)/pytest -rs -m 'not gpu and not weights' $(PYTEST)
+
+quick: $(INSTALLED)
+	$(BIN)/pytest -rs -m 'not gpu and not weights and not slow' $(PYTEST)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: $(INSTALLED)
+	$(BIN)/python -m styleheat_cli docs
+
+bench: $(INSTALLED)
+	$(BIN)/styleheat bench
+
+evaluate: $(INSTALLED)
+	$(BIN)/styleheat evaluate recipes/evaluate/*.yaml
+
+dist: $(INSTALLED)
+	$(BIN)/python -m build
+
+train-default: $(INSTALLED)
+	set -e; for recipe in recipes/train/*.yaml; do $(BIN)/styleheat train "$$recipe"; done
+
+clean:
+	rm -rf $(VENV) build dist $(OUT) .pytest_cache .ruff_cache
