@@ -160,3 +160,12 @@ def _until_it_ends(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
             yield next(packets)
         except (StopIteration, av.error.FFmpegError):
             return
+
+
+def sound_origin(path: Path) -> Fraction:
+    """Where a clip's time 0 lies in the times of its file: at the first picture, else at the first sample."""
+    with opened(path) as container:
+        if any(not s.disposition & Disposition.attached_pic for s in container.streams.video):
+            return timeline(path).origin_s
+        stream = sound_stream(container)
+        return (stream.start_time or 0) * stream.time_base if stream else Fraction(0)

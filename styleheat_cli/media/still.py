@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from ..errors import InputError
 from .container import check_readable
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 Image.init()
 FORMATS = tuple({"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "AVIF"} & set(Image.OPEN))
+DESCRIPTION = 0x010E  # the EXIF tag that holds our metadata, as JSON
 
 
 def is_still(path: Path) -> bool:
@@ -72,3 +74,21 @@ def _in_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
     except (ImageCms.PyCMSError, OSError):
         log.warning("%s has a colour profile that cannot be read; it is taken as sRGB", path.name)
         return image
+
+
+def save_image(part: Path, image: np.ndarray, suffix: str, metadata: dict[str, str]) -> None:
+    """Writes a picture in the format of `suffix`, with its metadata as text inside."""
+    picture = Image.fromarray(image)
+    if suffix.lower() == ".png":
+        notes = PngImagePlugin.PngInfo()
+        for key, value in metadata.items():
+            notes.add_itxt(key, value)
+        picture.save(part, "PNG", pnginfo=notes)
+        return
+    exif = Image.Exif()
+    if metadata:
+        exif[DESCRIPTION] = json.dumps(metadata)
+    if suffix.lower() == ".webp":
+        picture.save(part, "WEBP", quality=95, exif=exif)
+    else:
+        picture.save(part, "JPEG", quality=95, subsampling=0, exif=exif)

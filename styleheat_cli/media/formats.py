@@ -1,0 +1,66 @@
+"""Which containers can be written, with what codecs inside: the one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from ..errors import MachineError, OutputError
+
+AAC, OPUS = "aac", "libopus"
+PHOTOS = (".png", ".jpg", ".jpeg", ".webp")
+RAW = ("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_s16be", "pcm_s24be", "pcm_u8", "pcm_mulaw", "pcm_alaw")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A container: FFmpeg's name, the picture codec it gets by default, the sound codecs it takes as they are
+    (as decoders are named), and the sound encoder for all others; "" where it carries no sound."""
+
+    muxer: str
+    codec: str
+    takes: tuple[str, ...] = ()
+    sound_encoder: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+
+
+MP4_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
+MP4 = Format("mp4", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus"), AAC, MP4_OPTIONS)
+MOV = Format("mov", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", *RAW), AAC, MP4_OPTIONS)
+MKV = Format(
+    "matroska", "libx264", (*MP4.takes, "vorbis", "libvorbis", "flac", "dca", "truehd", *RAW), AAC
+)  # fmt: skip
+FORMATS = {
+    ".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV,
+    ".webm": Format("webm", "libvpx-vp9", ("opus", "libopus", "vorbis", "libvorbis"), OPUS),
+    ".gif": Format("gif", "gif"),
+}  # fmt: skip
+
+
+def format_of(path: Path) -> Format:
+    """The container that a file name asks for by its extension."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = " ".join((*FORMATS, *PHOTOS))
+        raise OutputError(f"{Path(path).name}: cannot write {suffix or 'a file without extension'}", hint=f"use one of {known}")
+    return FORMATS[suffix]
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file name asks for a single picture."""
+    return Path(path).suffix.lower() in PHOTOS
+
+
+def carries_sound(path: Path) -> bool:
+    """Whether the container that a file name asks for can hold sound."""
+    return not is_photo(path) and bool(format_of(path).sound_encoder)
+
+
+def check_encoder(codec: str) -> None:
+    """Raises MachineError where this build of FFmpeg has no such encoder."""
+    try:
+        av.Codec(codec, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MachineError(f"no encoder {codec} on this machine", hint="leave the codec out for the default") from error

@@ -1,0 +1,154 @@
+"""A name that appears only when its file is complete: checks before work starts, a hidden part file while it lasts."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # no advisory locks on this system: two runs with one output name are not told apart
+    fcntl = None
+
+LONGEST_NAME = 255  # bytes, on every file system in common use
+STOPS = ("SIGTERM", "SIGHUP")
+
+
+def check_output(path: Path | str, *, overwrite: bool = False, inputs: Iterable[Path | str] = (), needed_bytes: int = 0) -> None:
+    """Raises OutputError for all that can be known beforehand to keep a file from being written."""
+    path = Path(path)
+    _check_name(path)
+    _check_folder(path)
+    for given in inputs:
+        if _same(path, Path(given)):
+            raise OutputError(f"{path.name} is also an input", hint="choose another output name; inputs are never changed")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already", hint="-y overwrites it, -n skips it, -o names another file")
+    free = shutil.disk_usage(path.parent).free
+    if free < needed_bytes:
+        raise OutputError(
+            f"{path.parent} has {free / 1e6:.0f} MB free, about {needed_bytes / 1e6:.0f} MB are needed",
+            hint="free some space or choose another folder",
+        )
+
+
+def _check_name(path: Path) -> None:
+    if not path.name or path.name in (".", ".."):
+        raise OutputError(f"{path} is no file name", hint="name a file, such as out.mp4")
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise OutputError(f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", hint="choose a shorter one")
+
+
+def _check_folder(path: Path) -> None:
+    """The folder is there and can be written; the name in it is free or a file."""
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder", hint=f"name a file inside it, such as {path / 'out.mp4'}")
+        if not path.parent.exists():
+            raise OutputError(f"no such folder: {path.parent}", hint=f"make it first: mkdir -p {path.parent}")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path.parent} is a file, not a folder", hint="choose another output name")
+        if path.exists():  # also raises for a loop of links
+            path.stat()
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder {path.parent} may not be written", hint="choose another folder with -o")
+
+
+def _same(output: Path, given: Path) -> bool:
+    try:
+        return output.samefile(given)
+    except OSError:
+        return output.resolve() == given.resolve()
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """The system's refusal to write, in words with a next step."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutputError(f"the disk is full: {path.name} is not finished", hint="free some space or choose another folder with -o")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{path} may not be written", hint="choose another folder with -o")
+    return OutputError(f"{path} cannot be written: {error.strerror or error}", hint="choose another folder or name with -o")
+
+
+@contextmanager
+def part_of(path: Path | str) -> Iterator[Path]:
+    """A hidden file beside `path` to write to; it takes the name when the block ends well, else it is removed.
+
+    Two runs with one output name: the second is refused. A part file left by a killed run is written over.
+    """
+    path = Path(path)
+    part = path.with_name(_part_name(path.name))
+    with _stops_raise(), _locked(part, path):
+        try:
+            yield part
+            _settle(part)
+            os.replace(part, path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _part_name(name: str) -> str:
+    part = f".{name}.part"
+    if len(os.fsencode(part)) <= LONGEST_NAME:
+        return part
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.part"
+
+
+def _settle(part: Path) -> None:
+    """Hands the file to the disk, so that the name does not get ahead of the content."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _locked(part: Path, path: Path) -> Iterator[None]:
+    """Holds the part file for this run alone; the system lets go of it when a run dies."""
+    try:
+        file = part.open("ab")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    if fcntl is None:
+        file.close()
+    with file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another run is writing {path.name}", hint="wait for it, or choose another name") from None
+            except OSError:
+                pass  # a file system without locks
+        yield
+
+
+@contextmanager
+def _stops_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as an exception where they would end the program without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
+    plain = [number for number in known if signal.getsignal(number) is signal.SIG_DFL]
+    for number in plain:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in plain:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
