@@ -107,12 +107,21 @@ class FaceTrack:
 
 
 @dataclass(frozen=True)
+class Person:
+    """What does not change while a face moves: the identity coefficients (K,), and `own` (478, 3), the part of this
+    person's shape that the morphable model cannot say (canonical space, head sizes)."""
+
+    identity: np.ndarray
+    own: np.ndarray
+
+
+@dataclass(frozen=True)
 class MotionTrack:
     """How a head moves: 73 numbers a frame (expression 64, angles 3, translation 3, crop 3).
 
-    Angles are radians: pitch (positive looks up), yaw (positive turns to the picture's right), roll
-    (positive tilts clockwise as seen). Translation is x, y (right, down) in head sizes and the natural logarithm
-    of the head's size against the clip's own mean. Crop: side, centre x, centre y of the crop square in frame pixels.
+    Angles are radians: pitch (positive looks up), yaw (positive turns to the picture's right), roll (positive tilts
+    clockwise as seen). Translation is the head's x, y (right, down, from the crop's centre) and its size, all in sides of
+    the crop square. Crop is that square in the frame: side, centre x, centre y, in pixels.
     `space` names the expression basis: `landmark` (embedded) or `bfm` (published).
     """
 
@@ -120,7 +129,7 @@ class MotionTrack:
     times: np.ndarray  # [T] float64 seconds
     space: str = "landmark"
     seen: np.ndarray | None = None
-    identity: np.ndarray | None = None
+    identity: np.ndarray | None = None  # [K]: whose face moved
     clip: Clip | None = None
     gaps: tuple[Span, ...] = ()
     cuts: tuple[float, ...] = ()
@@ -140,6 +149,16 @@ class MotionTrack:
     @property
     def crop(self) -> np.ndarray:
         return self.coeffs[:, CROP]
+
+    @property
+    def head_size(self) -> np.ndarray:
+        """(T,) pixels of the frame that one head size is."""
+        return self.coeffs[:, 69] * self.coeffs[:, 70]
+
+    @property
+    def head_at(self) -> np.ndarray:
+        """(T, 2) the head's origin in pixels of the frame."""
+        return self.coeffs[:, 71:73] + self.coeffs[:, 67:69] * self.coeffs[:, 70:71]
 
     def window(self, frame: int) -> np.ndarray:
         """(27, 73): the paper's window around a frame, edge-clamped."""
@@ -165,14 +184,16 @@ class MotionTrack:
 class Shot:
     """What a step receives and returns: the source clip, its face, and the motion that it shall perform.
 
-    `own` is the motion that the source itself has, `motion` the one to render. `timeline` is the clip whose frame
-    times the output has; `audio` the file whose sound it carries, with `audio_start_s` its time at output time 0.
+    `own` is the motion that the source itself has (one row a source frame), `motion` the one to render (one row an
+    output frame); `person` is whose face it is. `timeline` is the clip whose frame times the output has, `driving`
+    the clip that was followed, if any.
     """
 
     clip: Clip
     face: FaceTrack
     own: MotionTrack
     motion: MotionTrack
+    person: Person
     timeline: Clip | None = None
     driving: Clip | None = None
 

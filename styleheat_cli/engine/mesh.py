@@ -1,0 +1,156 @@
+"""The embedded family's motion generator: the morphable mesh moved from source to target, drawn as a backward flow.
+
+The face's 478 points are continued by rings over hair, ears and neck, which follow the head less the farther out (and
+the farther down) they lie and rest at the crop's border. Triangles are drawn far to near, so that what a turn hides
+is hidden; each pixel then knows by its triangle where in the source it came from.
+Source: the role of StyleHEAT's motion generator (Yin et al. 2022, section 3.2); the mesh in its place is our own.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..face.morphable import POINTS, Fit, Morphable, canonical, rotation
+from ..face.regions import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
+
+GRID = 256  # side of the raster on which the flow is drawn
+BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border
+
+RING_REACH = np.array([1.22, 1.5, 1.85, 2.4])  # radius, in radii of the face's oval
+RING_DEPTH = np.array([0.16, 0.26, 0.26, 0.26])  # how far behind the oval, in head sizes
+FOLLOW_UP = np.array([1.0, 1.0, 0.85, 0.0])  # share of the head's motion that a ring follows: sides and top
+FOLLOW_DOWN = np.array([0.85, 0.5, 0.15, 0.0])  # ... and below the chin, where the neck stands still
+FOLLOW_SKIN = np.array([0.45, 0.12, 0.0, 0.0])  # share of the expression at the oval (a dropping jaw) that a ring follows
+
+
+def triangles(model: Morphable) -> np.ndarray:
+    """(M, 3) int: skin, the eyes and the mouth closed by strips, and the rings round the oval."""
+    holes = [_strip(ring) for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS)]
+    return np.concatenate([model.triangles, *holes, _ring_triangles()])
+
+
+def _strip(ring: tuple[int, ...]) -> np.ndarray:
+    """Triangles over a closed ring whose first point and whose middle point are its corners."""
+    half = len(ring) // 2
+    low = ring[: half + 1]
+    high = (ring[0], *reversed(ring[half + 1 :]), ring[half])
+    pairs = [(low[i], low[i + 1], high[i + 1]) for i in range(half)]
+    pairs += [(low[i], high[i + 1], high[i]) for i in range(1, half)]
+    return np.array([t for t in pairs if len(set(t)) == 3], dtype=np.int64)
+
+
+def _ring_triangles() -> np.ndarray:
+    count = len(OVAL)
+    rows = [np.array(OVAL)] + [POINTS + k * count + np.arange(count) for k in range(len(RING_REACH))]
+    out = []
+    for inner, outer in zip(rows, rows[1:], strict=False):
+        for i in range(count):
+            j = (i + 1) % count
+            out += [(inner[i], inner[j], outer[i]), (inner[j], outer[j], outer[i])]
+    return np.array(out, dtype=np.int64)
+
+
+def source_mesh(model: Morphable, landmarks: np.ndarray, fit: Fit, frame: int = 0) -> np.ndarray:
+    """(622, 3) vertices in crop pixels: the landmarks as measured, and rings round them where the fit puts them."""
+    turn = rotation(fit.angles[frame])
+    own = canonical(landmarks[None], fit.scale[frame : frame + 1], turn[None], fit.shift[frame : frame + 1])[0]
+    rings = _rings(own)
+    placed = fit.scale[frame] * rings @ turn.T + fit.shift[frame]
+    return np.concatenate([landmarks, placed])
+
+
+def _rings(points: np.ndarray) -> np.ndarray:
+    """(144, 3) canonical ring points round the oval of canonical face points (478, 3)."""
+    oval = points[list(OVAL)]
+    centre = oval.mean(0) * [1, 1, 0]
+    rings = []
+    for reach, depth in zip(RING_REACH, RING_DEPTH, strict=True):
+        ring = centre + (oval * [1, 1, 0] - centre) * reach
+        ring[:, 2] = oval[:, 2] + depth
+        rings.append(ring)
+    return np.concatenate(rings)
+
+
+def ring_follow(points: np.ndarray) -> np.ndarray:
+    """(144,) share of the head's motion that each ring point follows, for face points (478, 3) upright in the crop."""
+    oval = points[list(OVAL), :2]
+    out = oval - oval.mean(0)
+    down = out[:, 1] / np.linalg.norm(out, axis=1)
+    down = _smooth_step(down, 0.0, 0.8)
+    return np.concatenate([(1 - down) * up + down * low for up, low in zip(FOLLOW_UP, FOLLOW_DOWN, strict=True)])
+
+
+def _smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def target_mesh(
+    source: np.ndarray, landmarks: np.ndarray, before: tuple, after: tuple, side: float
+) -> np.ndarray:
+    """(622, 3) vertices of the target: its landmarks, and rings that follow.
+
+    source (622, 3) vertices, landmarks (478, 3) of the target, before and after: (scale, R, shift) of the head in source
+    and target, side: of the crop, all in crop pixels.
+    """
+    still = canonical(source[None], np.array([before[0]]), before[1][None], before[2][None])[0]
+    moved = after[0] * still @ after[1].T + after[2]
+    rigid_move = moved[POINTS:] - source[POINTS:]
+    stretch = (landmarks - moved[:POINTS])[list(OVAL)]
+    follow = ring_follow(source[:POINTS])[:, None]
+    skin = np.concatenate([share * stretch for share in FOLLOW_SKIN])
+    move = (follow * rigid_move + skin) * _rest(source[POINTS:], side)[:, None]
+    rings = source[POINTS:] + move
+    rings[:, 2] = moved[POINTS:, 2]
+    return np.concatenate([landmarks, rings])
+
+
+def _rest(points: np.ndarray, side: float) -> np.ndarray:
+    """1 inside the crop, falling to 0 at its border."""
+    near = np.minimum(points[:, :2], side - points[:, :2]).min(1) / side
+    return _smooth_step(near, 0.0, BORDER)
+
+
+def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: float, grid: int = GRID):
+    """Where each cell of the target crop comes from in the source crop.
+
+    source, target (N, 3) vertices in crop pixels, faces (M, 3) int, side of the crop in pixels.
+    Returns (grid, grid, 2) float32 source x, y in units of crop pixels at cell centres, and (grid, grid) int32: the
+    triangle of each cell, -1 where the mesh does not reach (there the map is the identity).
+    """
+    faces = faces[np.argsort(-target[faces, 2].mean(1), kind="stable")]
+    cells = target[:, :2] * (grid / side)
+    drawn = _draw(cells[faces], grid)
+    affine, ok = _affine(target[faces, :2], source[faces, :2])
+    drawn[~ok[drawn] & (drawn >= 0)] = -1
+    centres = ((np.arange(grid) + 0.5) * (side / grid)).astype(np.float32)
+    x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
+    a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
+    mapped = np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
+    mapped[drawn < 0] = np.stack([x, y], -1)[drawn < 0]
+    return mapped, drawn
+
+
+def _draw(corners: np.ndarray, grid: int) -> np.ndarray:
+    """(grid, grid) int32: the last triangle drawn over each cell centre."""
+    bits = 8
+    canvas = np.full((grid, grid), -1, np.int32)
+    fixed = np.round((corners - 0.5) * (1 << bits)).astype(np.int32)
+    for index, corner in enumerate(fixed):
+        cv2.fillConvexPoly(canvas, corner, index, cv2.LINE_8, bits)
+    return canvas
+
+
+def _affine(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M, 6) affine maps that carry triangles `at` (M, 3, 2) to `to`; (M,) whether the triangle has an area."""
+    u, v = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
+    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    ok = np.abs(area) > 1e-4
+    area = np.where(ok, area, 1.0)[:, None]
+    du, dv = to[:, 1] - to[:, 0], to[:, 2] - to[:, 0]
+    along_x = (du * v[:, 1:2] - dv * u[:, 1:2]) / area
+    along_y = (dv * u[:, 0:1] - du * v[:, 0:1]) / area
+    start = to[:, 0] - along_x * at[:, :1, 0] - along_y * at[:, :1, 1]
+    rows = np.stack([along_x[:, 0], along_y[:, 0], start[:, 0], along_x[:, 1], along_y[:, 1], start[:, 1]], -1)
+    return rows.astype(np.float32), ok

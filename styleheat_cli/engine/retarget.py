@@ -1,0 +1,191 @@
+"""Retargeting: what the source head shall do, from what it does itself and what the driver does.
+
+Relative motion adds the driver's change since its anchor to the source's own; absolute motion takes the driver's values.
+Whatever the mode, eyes and lips follow by how far they are open against the person's own calm face, so that a closed
+eye is closed on every face. The absolute neutral of the morphable model makes the driver's first frame irrelevant.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..face.morphable import Morphable
+from ..face.regions import (
+    INNER_LIPS, LEFT_EYE, LEFT_IRIS, LEFT_LIDS, LIPS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS, RIGHT_LIDS,
+)  # fmt: skip
+from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
+
+log = logging.getLogger(__name__)
+
+Region = Literal["all", "pose", "expression", "lips", "eyes"]
+CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
+PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
+NEARLY_CLOSED = 0.12  # share of the calm opening under which an eye counts as closed
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How a driver is followed: the options of `reenact`, see there.
+
+    anchor: the driver's moment that corresponds to the source as it is: `rest` or seconds.
+    """
+
+    relative: bool = True
+    region: Region = "all"
+    pose_gain: float = 1.0
+    expression_gain: float = 1.0
+    mouth_gain: float = 1.0
+    eyes_gain: float = 1.0
+    pose_limit_deg: float = 25.0
+    anchor: float | Literal["rest"] = "rest"
+
+
+def retarget(
+    model: Morphable, own: MotionTrack, driving: MotionTrack, times: np.ndarray, controls: Controls = Controls()
+) -> MotionTrack:
+    """The motion that the source performs at `times` (N,) seconds; rows are in the source's frame and crop.
+
+    A still source (one row) keeps its place; a clip's own motion is sampled at the same times.
+    """
+    mine, theirs = own.at(times), driving.at(times)
+    anchor = _anchor(driving, controls)
+    out = mine.copy()
+    if controls.region in ("all", "pose"):
+        out[:, ANGLES] = _angles(mine, theirs, anchor, controls)
+        out[:, TRANSLATION] = _place(mine, driving.with_(coeffs=theirs), driving.with_(coeffs=anchor[None]), controls)
+    if controls.region != "pose":
+        out[:, EXPRESSION] = _expression(model, own, mine, driving, theirs, anchor, controls)
+    return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), seen=None)
+
+
+def _anchor(driving: MotionTrack, controls: Controls) -> np.ndarray:
+    """(73,) the driver's row against which its motion counts."""
+    if controls.anchor != "rest":
+        return driving.at(np.array([float(controls.anchor)]))[0]
+    rows = driving.coeffs if driving.seen is None or not driving.seen.any() else driving.coeffs[driving.seen]
+    anchor = np.median(rows, axis=0)
+    anchor[EXPRESSION] = _calm(rows[:, EXPRESSION])
+    return anchor
+
+
+def _calm(expression: np.ndarray) -> np.ndarray:
+    """(64,) mean of the least expressive frames."""
+    size = np.square(expression).sum(1)
+    count = max(1, round(CALM_SHARE * len(size)))
+    return expression[np.argsort(size, kind="stable")[:count]].mean(0)
+
+
+def _angles(mine, theirs, anchor, controls):
+    """(N, 3) radians; turns beyond the limit from the source's own pose are eased."""
+    if controls.relative:
+        turn = controls.pose_gain * (theirs[:, ANGLES] - anchor[ANGLES])
+    else:
+        turn = controls.pose_gain * theirs[:, ANGLES] - mine[:, ANGLES]
+    limit = np.radians(controls.pose_limit_deg)
+    most = float(np.abs(turn).max(initial=0))
+    if most > limit:
+        log.warning("the head would turn %.0f degrees: eased to stay near %.0f (--pose-limit)",
+                    np.degrees(most), controls.pose_limit_deg)  # fmt: skip
+    return mine[:, ANGLES] + eased(turn, limit)
+
+
+def eased(value: np.ndarray, limit: float) -> np.ndarray:
+    """The same value up to 80 % of the limit, beyond which it approaches 120 % of it smoothly."""
+    knee, room = 0.8 * limit, 0.4 * limit
+    size = np.abs(value)
+    over = np.maximum(size - knee, 0)
+    return np.sign(value) * (np.minimum(size, knee) + room * np.tanh(over / room))
+
+
+def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -> np.ndarray:
+    """(N, 3) x, y and size in crop sides: the driver's way in its own head sizes, walked in the source's."""
+    move = (theirs.head_at - anchor.head_at) / anchor.head_size[:, None]
+    growth = np.log(np.maximum(theirs.head_size / anchor.head_size, 1e-3))
+    size = mine[:, 69]
+    return np.column_stack([
+        mine[:, 67] + controls.pose_gain * move[:, 0] * size,
+        mine[:, 68] + controls.pose_gain * move[:, 1] * size,
+        size * np.exp(controls.pose_gain * np.clip(growth, -0.5, 0.5)),
+    ])  # fmt: skip
+
+
+def _expression(model, own, mine, driving, theirs, anchor, controls):
+    """(N, 64): the source's calm face plus the driver's change, region by region, lids and lips matched."""
+    rest = _calm(own.expression) if len(own.coeffs) > 1 else own.expression[0]
+    parts = region_projections(model)
+    change = theirs[:, EXPRESSION] - (anchor[EXPRESSION] if controls.relative else 0)
+    gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
+    gained = controls.expression_gain * sum(gain * change @ parts[name].T for name, gain in gains.items())
+    wanted = rest + gained if controls.relative else gained
+    wanted = _matched(model, own, rest, driving, anchor, theirs, wanted, controls)
+    wanted = eased(wanted, PLAUSIBLE)
+    if controls.region in ("lips", "eyes"):
+        return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
+    return wanted
+
+
+def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
+    """Moves the expression the least that gives lids and lips the openings that the driver has."""
+    measure = opening_rows(model)  # [3 64]
+    calm = _calm_openings(model, own)
+    theirs_calm = _calm_openings(model, driving)
+    at_rest = np.zeros(64) if not controls.relative else anchor[EXPRESSION]
+    ratio = (theirs_calm + theirs[:, EXPRESSION] @ measure.T)[:, :2] / np.maximum(theirs_calm + measure @ at_rest, 1e-3)[:2]
+    ratio = 1 + controls.expression_gain * controls.eyes_gain * (ratio - 1)
+    ratio = np.where(ratio < NEARLY_CLOSED, 0, ratio)
+    eyes_rest = (calm + measure @ (rest if controls.relative else np.zeros(64)))[:2]
+    goal = np.maximum(calm + wanted @ measure.T, 0)
+    goal[:, :2] = np.clip(ratio, 0, 1.6) * np.maximum(eyes_rest, 0)
+    now = calm + wanted @ measure.T
+    return wanted + (goal - now) @ np.linalg.pinv(measure).T
+
+
+def _calm_openings(model: Morphable, motion: MotionTrack) -> np.ndarray:
+    """(3,) openings in head sizes of this identity without expression: left eye, right eye, lips."""
+    identity = np.zeros(len(model.identity)) if motion.identity is None else motion.identity
+    shape = model.mean + np.tensordot(identity, model.identity, axes=1)
+    return np.array([_opening(shape, pairs) for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)])
+
+
+def _opening(shape: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
+    """Mean downward distance from upper to lower points in canonical space."""
+    upper, lower = np.array(pairs).T
+    return float((shape[lower, 1] - shape[upper, 1]).mean())
+
+
+def opening_rows(model: Morphable) -> np.ndarray:
+    """(3, 64): how each expression component opens the left eye, the right eye and the lips, in head sizes."""
+    return np.array([[_opening(part, pairs) for part in model.expression] for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)])
+
+
+def region_projections(model: Morphable) -> dict[str, np.ndarray]:
+    """(64, 64) for lips, eyes and other: they keep what an expression moves there, and sum to the identity."""
+    weights = region_weights(model)
+    flat = model.expression.reshape(len(model.expression), -1)
+    gram = flat @ flat.T + 1e-6 * np.trace(flat @ flat.T) / len(flat) * np.eye(len(flat))
+    parts = {}
+    for name in ("lips", "eyes"):
+        masked = (model.expression * weights[name][:, None]).reshape(len(flat), -1)
+        parts[name] = np.linalg.solve(gram, flat @ masked.T)
+    parts["other"] = np.eye(len(flat)) - parts["lips"] - parts["eyes"]
+    return parts
+
+
+def region_weights(model: Morphable) -> dict[str, np.ndarray]:
+    """(478,) soft masks: 1 on lips, or on eyes and brows, falling smoothly to 0 away from them."""
+    lips = _nearness(model.mean, [*INNER_LIPS, *OUTER_LIPS], 0.15, 0.75)
+    eyes = _nearness(model.mean, [*LEFT_EYE, *RIGHT_EYE, *LEFT_IRIS, *RIGHT_IRIS], 0.2, 0.6)
+    return {"lips": lips * (1 - eyes), "eyes": eyes}
+
+
+def _nearness(shape: np.ndarray, points: list[int], near: float, far: float) -> np.ndarray:
+    distance = np.linalg.norm(shape[:, None, :2] - shape[None, points, :2], axis=-1).min(1)
+    t = np.clip((far - distance) / (far - near), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+__all__ = ["CROP", "Controls", "Region", "eased", "opening_rows", "region_projections", "region_weights", "retarget"]
