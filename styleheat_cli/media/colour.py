@@ -7,6 +7,7 @@ from dataclasses import replace
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from PIL import Image
 
 from ..shot import Colour
 
@@ -68,6 +69,8 @@ class FromRGB:
         self._scaler = VideoReformatter()
 
     def __call__(self, image: np.ndarray) -> av.VideoFrame:
+        if self.pixel_format == "pal8":
+            return _with_palette(image)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
         if not self.pixel_format.startswith("yuv"):
             return self._scaler.reformat(frame, format=self.pixel_format, threads=1)
@@ -75,3 +78,12 @@ class FromRGB:
             frame, format=self.pixel_format, dst_colorspace=MATRICES[self.colour.space],
             src_color_range=ColorRange.JPEG, dst_color_range=ColorRange(self.colour.range), threads=1,
         )  # fmt: skip
+
+
+def _with_palette(image: np.ndarray) -> av.VideoFrame:
+    """A picture in its own best 256 colours."""
+    indexed = Image.fromarray(image).quantize(256, Image.Quantize.FASTOCTREE)
+    rgba = np.asarray(indexed.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    palette = np.zeros((256, 4), np.uint8)
+    palette[: len(rgba)] = rgba[:, [3, 0, 1, 2]]
+    return av.VideoFrame.from_ndarray((np.asarray(indexed), palette), "pal8")

@@ -15,6 +15,7 @@ from ..shot import Colour
 from .colour import FromRGB, resolved
 from .container import timeline
 from .formats import Format, check_encoder, format_of, is_photo
+from .metadata import add_gif_comment
 from .output import cannot_write, part_of
 from .sound import Sound, Track
 from .still import save_image
@@ -124,7 +125,8 @@ class Film:
         form = format_of(path)
         if sound is not None and not form.sound_encoder:
             raise OutputError(f"{path.name} cannot carry sound", hint="--audio-from none, or an mp4 as output")
-        self.part, self.path, self.time_base, self.fps = part, path, time_base, fps
+        self.part, self.path, self.form, self.metadata = part, path, form, metadata
+        self.time_base, self.fps = time_base, fps
         self.step = max(1, round(1 / fps / time_base))
         codec, pixel_format, options = encoder_for(form, codec, crf, preset, height, width, path.name)
         self.container = _created(part, path, form, metadata)
@@ -157,6 +159,8 @@ class Film:
             self.track.advance((self.last + self.step) * self.time_base)
             self.track.close()
         self.container.close()
+        if self.form.muxer == "gif":
+            add_gif_comment(self.part, self.metadata)
 
     def check(self, count: int) -> None:
         """Reads the file back: every picture and the sound must be in it."""
@@ -199,7 +203,7 @@ def encoder_for(
     if codec == "ffv1":
         return codec, "bgr0", {}
     if codec == "gif":
-        return codec, "rgb8", {}
+        return codec, "pal8", {}
     return codec, "yuv420p", {}
 
 

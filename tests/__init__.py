@@ -1,0 +1,1 @@
+"""Tests: unit/ mirrors the package; the rest goes through several parts at once."""
