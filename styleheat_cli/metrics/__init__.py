@@ -1,1 +1,24 @@
-"""Metrics: one formula a file."""
+"""Metrics: one formula a file. Importing the package enters all of them in the catalogue."""
+
+from . import (  # noqa: F401
+    background,
+    blinks,
+    cpbd,
+    expression,
+    fid,
+    fidelity,
+    identity,
+    jitter,
+    landmarks,
+    lpips,
+    mouth,
+    pose,
+    sharpness,
+    speech,
+    ssim,
+    sync,
+    warping,
+)
+from .metric import CATALOGUE, Reading
+
+__all__ = ["CATALOGUE", "Reading"]

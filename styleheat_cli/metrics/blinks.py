@@ -1,0 +1,87 @@
+"""Blinks: which of the driver's blinks the generated face makes, and which it invents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .face_geometry import EYES
+from .metric import Moment, Reading, Setting, View, blank, metric
+from .series import Pairs
+
+CLOSED = 0.6
+"""Share of the clip's own open eye (80th percentile) below which the eyes count as closed."""
+LONGEST_S = 0.6
+"""An eye that stays closed longer does not blink."""
+TOLERANCE_S = 0.15
+"""Blinks whose middles are nearer are the same."""
+
+
+def eye_openness(view: View) -> float:
+    """Height over width of the eyes, mean of both, from the mesh in three dimensions."""
+    return float(np.mean([_openness(view.face, *eye) for eye in EYES]))
+
+
+def _openness(face: np.ndarray, *eye: int) -> float:
+    outer, inner, top, bottom, top_too, bottom_too = (face[point] for point in eye)
+    height = np.linalg.norm(top - bottom) + np.linalg.norm(top_too - bottom_too)
+    return float(height / (2 * np.linalg.norm(outer - inner) + 1e-9))
+
+
+def blink_times(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """(K,) seconds: the middles of the short stretches in which the eyes are closed."""
+    if len(times) < 3:
+        return np.zeros(0)
+    closed = openness < CLOSED * np.percentile(openness, 80)
+    edges = np.flatnonzero(np.diff(np.r_[False, closed, False].astype(int)))
+    starts, ends = edges[::2], edges[1::2] - 1
+    short = times[ends] - times[starts] <= LONGEST_S
+    inside = (starts > 0) & (ends < len(times) - 1)
+    return ((times[starts] + times[ends]) / 2)[short & inside]
+
+
+def matched(own: np.ndarray, real: np.ndarray) -> int:
+    """How many of the real times have an own one within 0.15 s, each used once, the nearest first."""
+    apart = np.abs(own[:, None] - real[None])
+    count = 0
+    while apart.size and apart.min() <= TOLERANCE_S:
+        i, j = np.unravel_index(apart.argmin(), apart.shape)
+        apart[i], apart[:, j] = np.inf, np.inf
+        count += 1
+    return count
+
+
+@metric(
+    "blinks",
+    better="higher",
+    protocol="mesh",
+    says="share of the driver's blinks that are made within 0.15 s, and how many are made that the driver has not",
+    needs="driving faces",
+)
+class Blinks:
+    """Blinks found and blinks invented."""
+
+    def __init__(self, setting: Setting):
+        self.pairs = Pairs()
+
+    def update(self, moment: Moment) -> float | None:
+        own, driver = moment.generated, moment.driving
+        if own.face is None:
+            return None
+        value = eye_openness(own)
+        if driver.face is not None:
+            self.pairs.add(own.time, value, eye_openness(driver))
+        return value
+
+    def readings(self) -> list[Reading]:
+        times, own, driver = self.pairs.arrays()
+        made, real = blink_times(times, own), blink_times(times, driver)
+        both = matched(made, real)
+        found, extra = (f"blinks-{what}[{self.spec.protocol}]" for what in ("found", "invented"))
+        if len(real):
+            first = replace(blank(self.spec, "", found), value=both / len(real), samples=len(real), of="blinks")
+        else:
+            first = blank(self.spec, "the driver does not blink", found)
+        rest = replace(blank(self.spec, "", extra), value=float(len(made) - both), better="lower", samples=len(times))
+        return [first, rest]

@@ -1,0 +1,83 @@
+"""The mouth over time: does it open and widen as the driver's does, as far, and when?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .face_geometry import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
+from .metric import Moment, Reading, Setting, View, blank, metric
+from .series import Pairs, correlation, gain, lag
+
+
+def opening(view: View) -> float:
+    """Gap between the lips in px at the 256 scale, the head's pose taken out."""
+    return _length(view, UPPER_LIP, LOWER_LIP)
+
+
+def width(view: View) -> float:
+    """Distance of the mouth's corners in px at the 256 scale, the head's pose taken out."""
+    return _length(view, *MOUTH_CORNERS)
+
+
+def _length(view: View, start: int, end: int) -> float:
+    return float(np.linalg.norm(view.face[start] - view.face[end]) / view.pose.scale)
+
+
+class _Curve:
+    """A measure of the mouth on both faces, and what it is asked at the end."""
+
+    measure = staticmethod(opening)
+    unit = ""
+
+    def __init__(self, setting: Setting):
+        self.pairs = Pairs()
+
+    def update(self, moment: Moment) -> float | None:
+        own, driver = moment.generated, moment.driving
+        if own.face is None:
+            return None
+        value = self.measure(own)
+        if driver.face is not None:
+            self.pairs.add(own.time, value, self.measure(driver))
+        return value
+
+    def readings(self) -> list[Reading]:
+        times, own, driver = self.pairs.arrays()
+        shift = lag(times, own, driver)
+        return [
+            self._reading("corr", correlation(own, driver), "", "higher"),
+            self._reading("gain", gain(own, driver), "", "near 1"),
+            self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
+        ]
+
+    def _reading(self, what: str, value: float | None, unit: str, better: str) -> Reading:
+        name = f"{self.spec.name}-{what}[{self.spec.protocol}]"
+        if value is None:
+            return blank(self.spec, "the clip is too short or the mouth does not move", name)
+        return replace(blank(self.spec, "", name), value=value, unit=unit, better=better, samples=len(self.pairs))
+
+
+@metric(
+    "mouth-opening",
+    better="higher",
+    protocol="mesh, pose-free",
+    says="gap of the inner lips against the driver's: correlation, slope, and delay (positive: later than the driver)",
+    needs="driving faces",
+)
+class MouthOpening(_Curve):
+    """How the lips' gap follows the driver's."""
+
+
+@metric(
+    "mouth-width",
+    better="higher",
+    protocol="mesh, pose-free",
+    says="distance of the mouth's corners against the driver's: correlation, slope, and delay",
+    needs="driving faces",
+)
+class MouthWidth(_Curve):
+    """How the mouth's width follows the driver's."""
+
+    measure = staticmethod(width)
