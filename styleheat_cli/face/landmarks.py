@@ -133,7 +133,7 @@ class Landmarker:
 
     def _detect(self, image: np.ndarray, tile: Region, detectors: Sequence[Any]) -> list[tuple[Region, float]]:
         """Regions of the frame that look like faces when the tile is seen upright, with scores 0 to 1."""
-        view = _view(image, tile)
+        view = view_of(image, tile, VIEW)
         found = [detection for detector in detectors for detection in detector.process(view).detections or []]
         return [(_in_frame(_region_of_detection(d.location_data), tile), d.score[0]) for d in found]
 
@@ -179,6 +179,21 @@ def region_of(points: np.ndarray) -> Region:
     low, high = upright.min(0), upright.max(0)
     x, y = axes.T @ ((low + high) / 2)
     return Region(float(x), float(y), float((high - low).max() * MARGIN), angle)
+
+
+def view_of(image: np.ndarray, region: Region, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: the region upright, black where it leaves the frame."""
+    import cv2
+
+    patch, x0, y0, scale = _patch(image, region, size)
+    if patch.size == 0:
+        return np.zeros((size, size, 3), np.uint8)
+    cos, sin = np.cos(region.angle) * size / region.side, np.sin(region.angle) * size / region.side
+    turn = np.array([[cos, sin], [-sin, cos]])
+    shift = size / 2 - turn @ [region.x - x0, region.y - y0]
+    turn /= scale
+    shift += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
+    return cv2.warpAffine(patch, np.column_stack([turn, shift]), (size, size), flags=cv2.INTER_LINEAR)
 
 
 def box(points: np.ndarray) -> np.ndarray:
@@ -227,8 +242,8 @@ def _as_array(found: Any) -> np.ndarray:
     return np.stack([records["x"], records["y"], records["z"]], axis=1)
 
 
-def _patch(image: np.ndarray, region: Region) -> tuple[np.ndarray, int, int, float]:
-    """The part of the image that the turned square can touch, shrunk where the network would skip pixels.
+def _patch(image: np.ndarray, region: Region, size: int = NETWORK_SIDE) -> tuple[np.ndarray, int, int, float]:
+    """The part of the image that the turned square can touch, shrunk where `size` pixels across would skip some.
 
     Returns:
         (h, w, 3) contiguous pixels; x and y of its corner in the image; its scale (at most 1).
@@ -240,7 +255,7 @@ def _patch(image: np.ndarray, region: Region) -> tuple[np.ndarray, int, int, flo
     x0, y0 = max(int(region.x - reach), 0), max(int(region.y - reach), 0)
     x1, y1 = min(int(region.x + reach) + 1, width), min(int(region.y + reach) + 1, height)
     patch = image[y0:max(y1, y0), x0:max(x1, x0)]
-    times = int(region.side // (2 * NETWORK_SIDE))
+    times = int(region.side // size)
     if times < 2 or patch.size == 0:
         return np.ascontiguousarray(patch), x0, y0, 1.0
     patch = image[y0:y0 + max((y1 - y0) // times, 1) * times, x0:x0 + max((x1 - x0) // times, 1) * times]
@@ -265,21 +280,6 @@ def _shared(a: np.ndarray, b: np.ndarray) -> float:
 
 def _score(found: tuple[Region, float]) -> float:
     return found[1]
-
-
-def _view(image: np.ndarray, region: Region) -> np.ndarray:
-    """(256, 256, 3) uint8: the region upright, black where it leaves the frame."""
-    import cv2
-
-    patch, x0, y0, scale = _patch(image, region)
-    if patch.size == 0:
-        return np.zeros((VIEW, VIEW, 3), np.uint8)
-    cos, sin = np.cos(region.angle) * VIEW / region.side, np.sin(region.angle) * VIEW / region.side
-    turn = np.array([[cos, sin], [-sin, cos]])
-    shift = VIEW / 2 - turn @ [region.x - x0, region.y - y0]
-    turn /= scale
-    shift += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
-    return cv2.warpAffine(patch, np.column_stack([turn, shift]), (VIEW, VIEW), flags=cv2.INTER_LINEAR)
 
 
 def _in_frame(found: Region, view: Region) -> Region:
