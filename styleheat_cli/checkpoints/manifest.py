@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Override:
+    """Keys in the file of another component that win over this component's own, where they are there."""
+
+    role: str
+    prefix: str
+
+
+@dataclass(frozen=True)
 class Component:
     """One set of weights that fills a role, and the file that holds it."""
 
@@ -56,6 +64,10 @@ class Component:
     size: int = 0
     prefix: str = ""
     """Keys of this component begin so inside the file."""
+    keys: tuple[str, ...] = ()
+    """Only these keys of the file; empty for all that begin with the prefix."""
+    override: Override | None = None
+    """Where tensors may lie that replace this component's."""
     source: str = ""
     """Which of the family's sources the file is made from; empty for weights of our own."""
     optional: bool = False
@@ -66,6 +78,8 @@ class Component:
     seed: int | None = None
     family: str = ""
     folders: tuple[Path, ...] = ()
+    overriding: Component | None = None
+    """The component that `override` names."""
 
     def path(self) -> Path:
         """The stored file, its digest checked before the first use in this process.
@@ -87,7 +101,11 @@ class Component:
         """The component's tensors on the CPU, by the keys of its architecture."""
         from .convert import read_stored
 
-        return read_stored(self.path(), self.prefix)
+        tensors = read_stored(self.path(), self.prefix, self.keys)
+        if self.override and self.overriding:
+            winning = read_stored(self.overriding.path(), self.override.prefix)
+            tensors |= {key: tensor for key, tensor in winning.items() if key in tensors}
+        return tensors
 
     def remedy(self) -> str:
         """The command that brings the file back."""
@@ -167,17 +185,29 @@ def read_manifest(path: Path, folders: tuple[Path, ...]) -> Family:
     except ValueError as error:
         raise CheckpointError(f"{path} is not a manifest: {error}", hint="compare it with styleheat.toml") from None
     name = str(content.get("name", path.stem))
-    sources = {key: _typed(Source, row, f"{path.name}: sources.{key}") for key, row in _tables(content, "sources", path)}
+    tables = _tables(content, "sources", path)
+    sources = {key: _typed(Source, row, f"{path.name}: sources.{key}") for key, row in tables}
     components = {}
     for key, row in _tables(content, "components", path):
         given = {"role": key, **row, "family": name, "folders": folders}
-        component = _typed(Component, given, f"{path.name}: components.{key}")
+        where = f"{path.name}: components.{key}"
+        if "override" in row:
+            given["override"] = _typed(Override, row["override"], f"{where}.override")
+        component = _typed(Component, given, where)
         if component.source and component.source not in sources:
             raise CheckpointError(
                 f"{path.name}: components.{key}: no source is called {component.source!r}",
                 hint="add it under [sources]",
             )
         components[component.role] = component
+    for role, component in components.items():
+        if component.override:
+            if component.override.role not in components:
+                raise CheckpointError(
+                    f"{path.name}: components.{role}.override: no component is called {component.override.role!r}",
+                    hint="name one of the components",
+                )
+            components[role] = replace(component, overriding=components[component.override.role])
     if not components:
         raise CheckpointError(f"{path} names no component", hint="compare it with styleheat.toml")
     return Family(
