@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .face_geometry import OVAL
+from .face_geometry import FACE_HEIGHT, OVAL
 from .metric import Moment, Reading, Running, Setting, View, blank, metric
 
 GROW = 0.6
@@ -18,7 +18,7 @@ def outside_heads(shape: tuple[int, int], *views: View) -> np.ndarray:
     for view in views:
         if view.face is not None:
             outline = np.rint(view.face[list(OVAL), :2]).astype(np.int32)
-            reach = 2 * int(round(GROW * 160 * view.pose.scale))
+            reach = 2 * round(GROW * FACE_HEIGHT * view.pose.scale)
             cv2.fillConvexPoly(head, cv2.convexHull(outline), 1)
             cv2.polylines(head, [outline], True, 1, thickness=min(max(reach, 1), 32767))
     return head == 0
@@ -29,8 +29,8 @@ def outside_heads(shape: tuple[int, int], *views: View) -> np.ndarray:
     better="lower",
     unit="levels",
     protocol="outside both heads",
-    says="mean absolute difference from the source where neither picture has the head (the face's outline grown by 0.6 face "
-    "heights), of 255 levels; and the share of those pixels that differ by more than 2 levels",
+    says="mean absolute difference from the source where neither picture has the head (the face's outline grown by 0.6 "
+    "face heights), of 255 levels; and the share of those pixels that differ by more than 2 levels",
     needs="source faces",
 )
 class Background:

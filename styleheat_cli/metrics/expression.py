@@ -81,8 +81,8 @@ class _Coefficients:
     "aed",
     better="lower",
     protocol="default",
-    says="mean absolute difference of the 64 expression coefficients of the embedded landmark model (unit variance each); not "
-    "on the scale of Deep3D's, which the papers use",
+    says="mean absolute difference of the 64 expression coefficients of the embedded landmark model, of unit variance; "
+    "not on the scale of Deep3D's, which the papers use",
     needs="driving faces",
     judge="recon",
 )
@@ -95,7 +95,8 @@ class ExpressionDistance(_Coefficients):
     better="lower",
     unit="rad",
     protocol="default",
-    says="mean absolute difference of pitch, yaw and roll of the embedded landmark model's fit; the papers add Deep3D's translation",
+    says="mean absolute difference of pitch, yaw and roll of the embedded landmark model's fit; the papers add "
+    "Deep3D's translation",
     needs="driving faces",
     judge="recon",
 )

@@ -1,8 +1,8 @@
 """Which points of the face mesh mean what, and how the head stands: the judge of pose, independent of any family.
 
-Points are those of the 478-point mesh (irises last). The 256 scale: lengths are given as if the picture were scaled so
-that an upright face is 160 px from the middle of the hairline (point 10) to the chin (point 152), which is how the papers'
-256 px crops show it. The published clips in which StyleHEAT and its peers were compared have 139–180 px there.
+Points are those of the 478-point mesh (irises last). The 256 scale: lengths are given as if the picture were scaled
+so that an upright face is 160 px from the middle of the hairline (point 10) to the chin (point 152), which is how the
+papers' 256 px crops show it. The published clips in which StyleHEAT and its peers were compared have 139–180 px there.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ RIGID, HEAD = _head()
 
 @dataclass(frozen=True)
 class Pose:
-    """Angles in degrees (pitch up, yaw to the picture's right, roll clockwise are positive); `scale` in px per px at 256.
+    """Angles in degrees (positive: pitch up, yaw to the picture's right, roll clockwise); `scale` in px per px at 256.
 
     A mesh point is `scale * rotation @ point + translation`, with `point` at the 256 scale.
     """

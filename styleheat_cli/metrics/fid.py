@@ -39,7 +39,8 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     """Squared Fréchet distance of two normal distributions.
 
     Source: Heusel et al., GANs trained by a two time-scale update rule (2017):
-    |μa - μb|² + tr(Σa + Σb - 2 (Σa Σb)^½). The trace of the root comes from the eigenvalues of Σa Σb, which are not negative.
+    |μa - μb|² + tr(Σa + Σb - 2 (Σa Σb)^½). The trace of the root is the sum of
+    the roots of the eigenvalues of Σa Σb, none of them negative.
     """
     apart = a.mean - b.mean
     eigenvalues = linalg.eigvals(a.covariance @ b.covariance)

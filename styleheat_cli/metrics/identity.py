@@ -17,7 +17,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     better="higher",
     unit="cosine",
     protocol="arcface-irse50",
-    says="cosine of ArcFace embeddings of the generated face and of the source's (the reference's where no source is given)",
+    says="cosine of ArcFace embeddings of the generated face and of the source's (the reference's without a source)",
     needs="faces real",
     judge="identity",
 )

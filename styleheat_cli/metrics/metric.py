@@ -20,10 +20,10 @@ Better = Literal["higher", "lower", "near 1", "near 0"]
 class Spec:
     """What a metric calls itself.
 
-    `protocol` goes into the printed name, `says` is the sentence that explains it. `needs` names the views without which
-    it cannot be measured (`reference`, `driving`, `source`, `audio`), and `faces` where it looks at landmarks.
-    `judge` is the role in the family `judges` of the network it asks; empty where it asks none. `pooled` metrics are fed
-    with all pairs of a set before they are read.
+    `protocol` goes into the printed name, `says` is the sentence that explains it. `needs` names what it
+    cannot be measured without: `reference`, `driving`, `source`, `audio`, `real` (source or reference), and `faces`
+    where it looks at landmarks. `judge` is the role in the family `judges` of the network it asks; empty where it asks
+    none. `pooled` metrics are fed with all pairs of a set before they are read.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Spec:
 class Reading:
     """One number, or why there is none.
 
-    `samples` counts what was averaged, in units of `of`. `real` is the same measure taken on the real clip, `spread` the
-    standard deviation over pairs where several were averaged.
+    `samples` counts what was averaged, in units of `of`. `real` is the same measure taken on the real clip,
+    `spread` the standard deviation over pairs where several were averaged.
     """
 
     name: str

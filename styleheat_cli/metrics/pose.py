@@ -16,8 +16,8 @@ ANGLES = ("yaw", "pitch", "roll")
     "pose",
     better="higher",
     protocol="rigid mesh fit",
-    says="yaw, pitch and roll against the driver's: correlation and slope where the driver's angle has a standard deviation "
-    "of 2° or more",
+    says="yaw, pitch and roll against the driver's: correlation and slope where the driver's angle has a standard "
+    "deviation of 2° or more",
     needs="driving faces",
 )
 class PoseFollowing:

@@ -62,7 +62,7 @@ def lag(times: np.ndarray, generated: np.ndarray, real: np.ndarray) -> float | N
     step = float(np.median(np.diff(times)))
     grid = np.arange(times[0], times[-1] + step / 2, step)
     a, b = np.interp(grid, times, generated), np.interp(grid, times, real)
-    reach = int(round(LONGEST_LAG_S / step))
+    reach = round(LONGEST_LAG_S / step)
     heights = np.array([_shifted(a, b, shift) for shift in range(-reach, reach + 1)])
     best = int(heights.argmax())
     if heights[best] < 0.2:

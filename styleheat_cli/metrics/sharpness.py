@@ -39,8 +39,8 @@ def face_sharpness(image: np.ndarray, face: np.ndarray, shrink: float = 1.0) -> 
     "sharpness",
     better="near 1",
     protocol="laplacian, face",
-    says="variance of the Laplacian inside the face's outline over that of the real face (the source photo where one is "
-    "given, else the same moments of the reference), at the size of the smaller face",
+    says="variance of the Laplacian inside the face's outline over that of the real face (the source photo where one "
+    "is given, else the same moments of the reference), at the size of the smaller face",
     needs="faces real",
 )
 class Sharpness:

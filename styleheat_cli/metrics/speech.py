@@ -25,7 +25,7 @@ class Level:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """(N,) the level at these seconds, smoothed over 80 ms."""
-        size = int(round(WIDTH_S / STEP_S))
+        size = round(WIDTH_S / STEP_S)
         smooth = np.convolve(np.pad(self.decibels, size // 2, mode="edge"), np.ones(size) / size, "same")
         smooth = smooth[size // 2 : size // 2 + len(self.decibels)]
         return np.interp(times, (np.arange(len(smooth)) + 0.5) * STEP_S, smooth)
@@ -37,7 +37,7 @@ class Level:
 
 def level_of(blocks, rate: int) -> Level:
     """The level of a sound that comes in blocks (position in samples, (channels, n) float32)."""
-    size = int(round(rate * STEP_S))
+    size = round(rate * STEP_S)
     power: array = array("d")
     waiting, begins = np.zeros(0, np.float64), 0
     for position, samples in blocks:
@@ -73,7 +73,9 @@ class Voice:
         names = [f"voice-{what}[{self.spec.protocol}]" for what in ("corr", "lag")]
         own, real = self.own.against(self.level), self.real.against(self.level)
         if own is None:
-            why = "the sound is silent, the clip shorter than 1.5 s, or the mouth does not follow it (correlation below 0.2)"
+            why = (
+                "the sound is silent, the clip shorter than 1.5 s, or the mouth does not follow (correlation below 0.2)"
+            )
             return [blank(self.spec, why, name) for name in names]
         samples = len(self.own.times)
         return [

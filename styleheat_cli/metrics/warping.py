@@ -66,7 +66,8 @@ def _small(image: np.ndarray) -> np.ndarray:
     better="lower",
     unit="×10⁻³",
     protocol="DIS @256, luma",
-    says="squared difference from the frame before moved along the optical flow; `real` is the reference's, else the driver's",
+    says="squared difference from the frame before moved along the optical flow; `real` is the reference's, "
+    "else the driver's",
     needs="",
 )
 class WarpError:

@@ -18,13 +18,13 @@ def turned(points, pitch=0.0, yaw=0.0, roll=0.0):
 @pytest.fixture(scope="session")
 def mesh():
     """(478, 3) float64: a face at the 256 scale with the nasion at (128, 100), random where nobody looks."""
-    face = np.random.default_rng(0).normal(0, 30, (478, 3)) + [0, 30, 20]
+    face = np.random.default_rng(0).normal((0, 30, 20), 30, (478, 3))
     angles = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
     face[list(OVAL)] = np.stack([65 * np.sin(angles), 33 - 80 * np.cos(angles), 30 + 0 * angles], 1)
     angles = np.linspace(0, 2 * np.pi, len(LIPS), endpoint=False)
     face[list(LIPS)] = np.stack([25 * np.sin(angles), 70 - 10 * np.cos(angles), 0 * angles], 1)
     face[RIGID] = HEAD
-    return face + [128, 100, 0]
+    return face + np.array((128, 100, 0))
 
 
 @pytest.fixture(scope="session")

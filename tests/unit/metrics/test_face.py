@@ -47,15 +47,15 @@ def test_a_similarity_does_not_mirror():
 
 def test_a_face_moved_by_3_and_4_px_is_5_px_away_and_its_mouth_is_not(mesh):
     face, mouth = FaceLandmarkDistance(Setting()), MouthLandmarkDistance(Setting())
-    moment = Moment(view(mesh + [3, 4, 0]), view(mesh))
+    moment = Moment(view(mesh + np.array((3, 4, 0))), view(mesh))
     assert face.update(moment) == pytest.approx(5, abs=1e-3)
     assert mouth.update(moment) == pytest.approx(0, abs=1e-3)
 
 
 def test_distances_do_not_depend_on_the_size_of_the_pictures(mesh):
     small, large = (FaceLandmarkDistance(Setting()) for _ in range(2))
-    small.update(Moment(view(mesh + [2, 0, 0]), view(mesh)))
-    large.update(Moment(view(4 * (mesh + [2, 0, 0])), view(4 * mesh)))
+    small.update(Moment(view(mesh + np.array((2, 0, 0))), view(mesh)))
+    large.update(Moment(view(4 * (mesh + np.array((2, 0, 0)))), view(4 * mesh)))
     assert small.readings()[0].value == pytest.approx(large.readings()[0].value, abs=1e-3)
 
 
@@ -73,7 +73,7 @@ def test_frames_without_a_face_are_not_counted(mesh):
 def test_even_motion_has_no_second_difference_and_a_tremor_has_four_times_its_size():
     still = np.zeros((5, 2))
     assert second_difference(still, still + 1, still + 2) == 0
-    assert second_difference(still - [1, 0], still + [1, 0], still - [1, 0]) == pytest.approx(4)
+    assert second_difference(still - [1, 0], still + np.array((1, 0)), still - [1, 0]) == pytest.approx(4)
 
 
 def test_shake_is_the_ratio_of_tremors(mesh):
@@ -81,7 +81,10 @@ def test_shake_is_the_ratio_of_tremors(mesh):
     jitter = Jitter(Setting())
     for frame in range(20):
         sign = (-1) ** frame
-        moment = Moment(view(mesh + [0.5 * sign, 0, 0], frame / 25), driving=view(mesh + [sign, 0, 0], frame / 25))
+        moment = Moment(
+            view(mesh + np.array((0.5 * sign, 0, 0)), frame / 25),
+            driving=view(mesh + np.array((sign, 0, 0)), frame / 25),
+        )
         shake.update(moment)
         jitter.update(moment)
     assert values(shake)["shake"].value == pytest.approx(0.5, abs=1e-3)
@@ -153,7 +156,7 @@ def test_sharpness_of_a_checkerboard_is_its_closed_form(mesh):
 
 def test_a_change_far_from_the_head_is_seen_and_one_on_the_head_is_not(mesh):
     source = np.full((600, 600, 3), 90, np.uint8)
-    face = mesh + [172, 150, 0]
+    face = mesh + np.array((172, 150, 0))
     on_head, far = source.copy(), source.copy()
     on_head[300:320, 300:320] = 200
     far[:20, :20] = 200
