@@ -25,7 +25,8 @@ def smooth(values: Sequence[np.ndarray] | np.ndarray, times: np.ndarray, seconds
         times: (T,) seconds, not decreasing.
         seconds: width of the window; 0 returns the values themselves.
         cuts: times at which nothing before may mix with anything from there on.
-        seen: (T,) bool; rows that are False have no weight. Where no row has any, the value stays.
+        seen: (T,) bool; rows that are False do not count. Gaps shorter than the window are bridged; a longer one keeps
+            its values and parts what is before from what is after.
 
     Returns:
         (T, ...) of the values' float type (float64 for whole numbers).
@@ -39,11 +40,14 @@ def smoothed(values: Sequence[np.ndarray] | np.ndarray, times: np.ndarray, secon
              cuts: Iterable[float] = (), seen: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """The blocks of `smooth`, in order, for values too many to hold."""
     times = np.asarray(times, np.float64)
-    weight = np.ones(len(times)) if seen is None else np.asarray(seen, np.float64)
-    for start, stop in shots(times, cuts):
+    seen = np.ones(len(times), bool) if seen is None else np.asarray(seen, bool)
+    for start, stop in _stretches(times, cuts, seen, seconds):
         for first in range(start, stop, BLOCK):
-            last = min(first + BLOCK, stop)
-            yield _block(values, times, weight, seconds, (first, last), (start, stop))
+            block = (first, min(first + BLOCK, stop))
+            if seen[start:stop].any():
+                yield _block(values, times, seen, seconds, block, (start, stop))
+            else:
+                yield np.asarray(values[slice(*block)])
 
 
 def shots(times: np.ndarray, cuts: Iterable[float]) -> list[tuple[int, int]]:
@@ -52,31 +56,45 @@ def shots(times: np.ndarray, cuts: Iterable[float]) -> list[tuple[int, int]]:
     return list(pairwise(sorted(edges)))
 
 
-def _block(values, times, weight, seconds, block, shot) -> np.ndarray:
-    """Frames block[0]:block[1], from what is within reach inside the shot."""
+def _stretches(times: np.ndarray, cuts: Iterable[float], seen: np.ndarray, seconds: float) -> list[tuple[int, int]]:
+    """Index ranges (start, stop) that may mix: shots, parted again by the gaps that are longer than the window."""
+    edges = set()
+    for start, stop in shots(times, cuts):
+        edges |= {start, stop}
+        for a, b in gaps(seen[start:stop]):
+            first, after = start + a, start + b
+            if a == 0 or after == stop or times[after] - times[first] > seconds:
+                edges |= {first, after}
+    return list(pairwise(sorted(edges)))
+
+
+def gaps(seen: np.ndarray) -> list[tuple[int, int]]:
+    """Index ranges (start, stop) of the rows that are not seen."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(int))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _block(values, times, seen, seconds, block, stretch) -> np.ndarray:
+    """Frames block[0]:block[1], from what is within reach inside the stretch."""
     sigma = seconds / (2 * np.sqrt(2 * np.log(2)))
-    inside, outside = times[block[0]:block[1]], times[shot[0]:shot[1]]
-    low = shot[0] + int(np.searchsorted(outside, inside[0] - REACH * sigma))
-    high = shot[0] + int(np.searchsorted(outside, inside[-1] + REACH * sigma, side="right"))
+    inside, outside = times[block[0]:block[1]], times[stretch[0]:stretch[1]]
+    low = stretch[0] + int(np.searchsorted(outside, inside[0] - REACH * sigma))
+    high = stretch[0] + int(np.searchsorted(outside, inside[-1] + REACH * sigma, side="right"))
     around = np.asarray(values[low:high])
     kind = around.dtype if around.dtype.kind == "f" else np.dtype(np.float64)
-    shares = _line_weights(times[low:high] - inside[:, None], weight[low:high], sigma)  # [B N]
-    idle = np.flatnonzero(shares.sum(1) < 0.5)
-    shares[idle] = 0
-    shares[idle, idle + block[0] - low] = 1
-    flat = shares.astype(kind) @ around.reshape(len(around), -1).astype(kind)
+    shares = _line_weights(times[low:high] - inside[:, None], seen[low:high], sigma)  # [B N]
+    flat = shares.astype(kind) @ around.reshape(len(around), -1).astype(kind, copy=False)
     return flat.reshape(len(inside), *around.shape[1:])
 
 
-def _line_weights(offset: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+def _line_weights(offset: np.ndarray, seen: np.ndarray, sigma: float) -> np.ndarray:
     """(B, N): shares, summing to 1, that give the weighted least-squares line's value at offset 0.
 
-    Rows without any weight are 0; where only one moment has weight the line is level.
+    Where all the weight is at one moment the line is level.
     """
-    w = np.exp(-0.5 * (offset / sigma) ** 2) * (np.abs(offset) <= REACH * sigma) * weight
-    total = w.sum(1, keepdims=True)
-    w = w / np.where(total > 1e-12, total, 1)
+    w = np.exp(-0.5 * (offset / sigma) ** 2) * (np.abs(offset) <= REACH * sigma) * seen
+    w = w / w.sum(1, keepdims=True)
     mean = (w * offset).sum(1, keepdims=True)
     spread = (w * (offset - mean) ** 2).sum(1, keepdims=True)
-    tilt = np.where(spread > 1e-3 * sigma**2, mean / np.where(spread > 0, spread, 1), 0)
+    tilt = np.where(spread > 1e-6 * sigma**2, mean / np.where(spread > 0, spread, 1), 0)
     return w * (1 - tilt * (offset - mean))

@@ -18,6 +18,7 @@ from .align import crops
 from .appearance import OTHER, SAME, Cuts, Person, describe
 from .landmarks import POINTS, Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
+from .smooth import gaps
 
 Select = Literal["largest", "left", "right"] | int
 Missing = Literal["keep", "hold", "fail"]
@@ -133,12 +134,12 @@ class _Kept:
     def finish(self, hold: bool) -> FaceTrack:
         """The track, its gaps filled."""
         times, boxes, seen = np.array(self.times), np.array(self.boxes, np.float32), np.array(self.seen)
-        spans = _stretches(seen)
+        spans = gaps(seen)
         for start, stop in spans:
             _fill(self.landmarks, boxes, times, self.cuts, start, stop, hold)
-        gaps = tuple(Span(times[a], _end(times, b), self.why[a], b - a) for a, b in spans)
+        missing = tuple(Span(times[a], _end(times, b), self.why[a], b - a) for a, b in spans)
         crop = crops(self.landmarks, times, self.cuts, seen)
-        return FaceTrack(times, boxes, self.landmarks, crop, seen, gaps, tuple(self.cuts))
+        return FaceTrack(times, boxes, self.landmarks, crop, seen, missing, tuple(self.cuts))
 
 
 def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Frame) -> int:
@@ -157,12 +158,6 @@ def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Fra
 def _sizes(found: list[np.ndarray]) -> str:
     sizes = ", ".join(f"{face_height(points):.0f}" for points in found)
     return f"{len(found)} seen, {sizes} px high" if len(found) > 1 else f"1 seen, {sizes} px high"
-
-
-def _stretches(seen: np.ndarray) -> list[tuple[int, int]]:
-    """Index ranges (start, stop) of frames without the face."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(int)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _fill(landmarks: Rows, boxes: np.ndarray, times: np.ndarray, cuts: list[float], start: int, stop: int,
