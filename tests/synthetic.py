@@ -106,7 +106,9 @@ def write_clip(
         offset = round(start_s / time_base)
         for i, picture in enumerate(pictures):
             if stream is None:
-                stream = _picture_stream(output, picture, fps, time_base, codec, pixel_format, options, rotation, aspect, gop, colour)
+                stream = _picture_stream(
+                    output, picture, fps, time_base, codec, pixel_format, options, rotation, aspect, gop, colour
+                )
                 made = _sound_stream(output, sound, rate, sound_codec, layout) if sound is not None else None
             frame = _frame(picture, pixel_format, colour)
             frame = prepare(frame) if prepare else frame
@@ -120,7 +122,9 @@ def write_clip(
 
 
 def _picture_stream(output, picture, fps, time_base, codec, pixel_format, options, rotation, aspect, gop, colour):
-    stream = output.add_stream(codec, rate=fps, options={"preset": "ultrafast"} | (options or {}) if "26" in codec else options or {})
+    stream = output.add_stream(
+        codec, rate=fps, options={"preset": "ultrafast"} | (options or {}) if "26" in codec else options or {}
+    )
     stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], pixel_format
     stream.time_base = stream.codec_context.time_base = time_base
     if rotation:
@@ -155,7 +159,9 @@ def _write_sound(output, stream, sound, rate, sample_format, start_s, piece=1024
                                   frame_size=context.frame_size or 0)  # fmt: skip
     offset = round(start_s * rate)
     for at in range(0, sound.shape[1], piece):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[:, at : at + piece]), format="fltp", layout=context.layout.name)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(sound[:, at : at + piece]), format="fltp", layout=context.layout.name
+        )
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), offset + at
         for ready in resampler.resample(frame):
             output.mux(stream.encode(ready))
@@ -164,14 +170,18 @@ def _write_sound(output, stream, sound, rate, sample_format, start_s, piece=1024
     output.mux(stream.encode())
 
 
-def write_sound(path: Path, sound: np.ndarray, rate: int = 48000, *, codec: str = "pcm_s16le", layout: str | None = None) -> Path:
+def write_sound(
+    path: Path, sound: np.ndarray, rate: int = 48000, *, codec: str = "pcm_s16le", layout: str | None = None
+) -> Path:
     """A sound file of (channels, n) float32 samples."""
     with av.open(str(path), "w") as output:
         _write_sound(output, _sound_stream(output, sound, rate, codec, layout), sound, rate, "fltp", 0)
     return path
 
 
-def face_clip(path: Path, seconds: float = 1, *, fps: Fraction | int = 25, size: int = 256, sound: bool = True, **how) -> Path:
+def face_clip(
+    path: Path, seconds: float = 1, *, fps: Fraction | int = 25, size: int = 256, sound: bool = True, **how
+) -> Path:
     """A short clip of the portrait in slow motion, with a tone."""
     pictures = face_frames(round(seconds * fps), size, size)
     return write_clip(path, pictures, fps=Fraction(fps), sound=tone(seconds) if sound else None, **how)
@@ -179,10 +189,14 @@ def face_clip(path: Path, seconds: float = 1, *, fps: Fraction | int = 25, size:
 
 def vfr_clip(path: Path, **how) -> Path:
     """Numbered pictures at the uneven times `VFR_MS`."""
-    return write_clip(path, numbered_frames(len(VFR_MS)), fps=Fraction(25), time_base=Fraction(1, 1000), pts=VFR_MS, **how)
+    return write_clip(
+        path, numbered_frames(len(VFR_MS)), fps=Fraction(25), time_base=Fraction(1, 1000), pts=VFR_MS, **how
+    )
 
 
-def flash_and_click(path: Path, seconds: float, *, fps: Fraction = Fraction(30000, 1001), every_s: float = 1.0, size: int = 64, **how) -> Path:
+def flash_and_click(
+    path: Path, seconds: float, *, fps: Fraction = Fraction(30000, 1001), every_s: float = 1.0, size: int = 64, **how
+) -> Path:
     """A black clip that goes white for one picture, the one on screen at each multiple of `every_s`, with a click there."""
     count = int(seconds * fps)
     lit = {int(k * Fraction(every_s) * fps) for k in range(int(seconds / every_s) + 1)}

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .container import opened, sound_origin, sound_stream
+from .container import opened, sound_stream
 from .sound import blocks
+from .timeline import zero_of
 
 SPEECH_RATE = 16_000  # Hz
 BANDS = 80  # the paper's acoustic features
@@ -28,7 +29,7 @@ def samples(
     later than asked, silence stands in for it; where it ends earlier, so does the result. `rate` None keeps the file's.
     """
     path = Path(path)
-    origin = sound_origin(path)
+    origin = zero_of(path)
     with opened(path) as source:
         stream = sound_stream(source)
         if stream is None:
@@ -65,7 +66,7 @@ def _joined(pieces, length: int | None) -> np.ndarray:
 def log_mel(samples: np.ndarray, rate: int, *, bands: int = BANDS, hop: int = HOP) -> np.ndarray:
     """(n // hop + 1, bands) float32: base-10 logarithm of the mel magnitudes; row i is centred on sample i * hop.
 
-    Source: StyleHEAT supplement §2 (80 bands, aligned to 25 fps); window and band edges are those usual for 16 kHz speech.
+    Source: StyleHEAT supplement §2 (80 bands, aligned to 25 fps); window and band edges as usual for 16 kHz speech.
     """
     import librosa
 

@@ -1,4 +1,4 @@
-"""FFmpeg pictures to upright 8-bit RGB and back, as their colour tags say."""
+"""FFmpeg's pictures to 8-bit RGB and back, as their colour tags say."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from PIL import Image
 
 from ..shot import Colour
+from .hdr import TRANSFERS, hdr_to_sdr
 
-UNSPECIFIED = 2
-BT709, BT470BG, SMPTE170M, SMPTE240M, FCC = 1, 5, 6, 7, 4
-BT2020 = (9, 10)
-PQ, HLG = 16, 18
-RGB_MATRIX = 0
+BT709, SMPTE170M = 1, 6
 LIMITED, FULL = 1, 2
 HD_HEIGHT = 720
+SDR = Colour(space=BT709, primaries=BT709, transfer=BT709, range=LIMITED)
 
 # the matrix numbers of streams -> the names that the scaler has for them
 MATRICES = {
-    BT709: Colorspace.ITU709, FCC: Colorspace.FCC, BT470BG: Colorspace.ITU601, SMPTE170M: Colorspace.ITU601,
-    SMPTE240M: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020,
+    1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020, 10: Colorspace.BT2020,
 }  # fmt: skip
+
+# Without these the scaler repeats chroma samples and rounds down: one level darker, 3 to 6 dB further off.
+CAREFUL = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 def colour_of(frame: av.VideoFrame) -> Colour:
     """The tags of a decoded picture; the range is taken from the pixel format where the tag is silent."""
+    kind = frame.format
+    full = kind.name.startswith(("yuvj", "gray", "pal")) or kind.is_rgb
     tagged = int(frame.color_range)
-    full = frame.format.name.startswith("yuvj") or frame.format.is_rgb or frame.format.name.startswith("gray")
     return Colour(
         int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), tagged or (FULL if full else LIMITED)
     )
+
+
+def is_hdr(colour: Colour) -> bool:
+    """Whether the picture's numbers stand for more light than a plain screen gives (PQ or HLG)."""
+    return colour.transfer in TRANSFERS
 
 
 def resolved(colour: Colour, height: int) -> Colour:
@@ -42,8 +49,13 @@ def resolved(colour: Colour, height: int) -> Colour:
     return replace(colour, space=space, range=colour.range or LIMITED)
 
 
+def written(colour: Colour, height: int) -> Colour:
+    """The tags for RGB pictures that were read with `colour`: the same, save that HDR has become BT.709."""
+    return SDR if is_hdr(colour) else resolved(colour, height)
+
+
 class ToRGB:
-    """Turns decoded pictures of one clip into (height, width, 3) uint8 RGB of one size."""
+    """Turns decoded pictures of one clip into (height, width, 3) uint8 RGB of one size; alpha is dropped."""
 
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
@@ -51,18 +63,17 @@ class ToRGB:
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         colour = resolved(colour_of(frame), frame.height)
-        same_size = (frame.height, frame.width) == (self.height, self.width)
+        hdr = is_hdr(colour)
         rgb = self._scaler.reformat(
-            frame, self.width, self.height, "rgb24",
+            frame, self.width, self.height, "rgb48le" if hdr else "rgb24",
             src_colorspace=MATRICES[colour.space], src_color_range=ColorRange(colour.range),
-            dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BILINEAR if same_size else Interpolation.BICUBIC, threads=1,
+            dst_color_range=ColorRange.JPEG, interpolation=CAREFUL, threads=1,
         )  # fmt: skip
-        return rgb.to_ndarray()
+        return hdr_to_sdr(rgb.to_ndarray(), colour) if hdr else rgb.to_ndarray()
 
 
 class FromRGB:
-    """Turns (H, W, 3) uint8 RGB into pictures for an encoder, with the colour tags that were resolved."""
+    """Turns (H, W, 3) uint8 RGB into pictures for an encoder; `colour` has no blanks."""
 
     def __init__(self, pixel_format: str, colour: Colour):
         self.pixel_format, self.colour = pixel_format, colour
@@ -76,7 +87,8 @@ class FromRGB:
             return self._scaler.reformat(frame, format=self.pixel_format, threads=1)
         return self._scaler.reformat(
             frame, format=self.pixel_format, dst_colorspace=MATRICES[self.colour.space],
-            src_color_range=ColorRange.JPEG, dst_color_range=ColorRange(self.colour.range), threads=1,
+            src_color_range=ColorRange.JPEG, dst_color_range=ColorRange(self.colour.range), interpolation=CAREFUL,
+            threads=1,
         )  # fmt: skip
 
 

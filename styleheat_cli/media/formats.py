@@ -44,7 +44,9 @@ def format_of(path: Path) -> Format:
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         known = " ".join((*FORMATS, *PHOTOS))
-        raise OutputError(f"{Path(path).name}: cannot write {suffix or 'a file without extension'}", hint=f"use one of {known}")
+        raise OutputError(
+            f"{Path(path).name}: cannot write {suffix or 'a file without extension'}", hint=f"use one of {known}"
+        )
     return FORMATS[suffix]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from .container import check_readable, opened
 from .still import DESCRIPTION, FORMATS, is_still
+
+CHUNK = 1 << 20  # bytes
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
@@ -31,7 +34,6 @@ def _of_photo(path: Path) -> dict[str, str]:
 
 def _of_gif(path: Path) -> dict[str, str]:
     with Image.open(path, formats=("GIF",)) as image:
-        image.seek(getattr(image, "n_frames", 1) - 1)
         comment = image.info.get("comment", b"")
     return _notes(comment.decode("utf-8", "replace"))
 
@@ -46,16 +48,25 @@ def _notes(text: str) -> dict[str, str]:
 
 
 def add_gif_comment(part: Path, metadata: dict[str, str]) -> None:
-    """Puts the notes into a finished GIF as a comment block before its last byte."""
-    if not metadata:
-        return
+    """Puts the notes into a finished GIF as a comment block before its first picture."""
     text = json.dumps(metadata).encode()
     pieces = [text[i : i + 255] for i in range(0, len(text), 255)]
-    block = b"\x21\xfe" + b"".join(bytes([len(p)]) + p for p in pieces) + b"\x00"
+    block = b"\x21\xfe" + b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\x00"
     with part.open("r+b") as file:
-        file.seek(-1, 2)
-        trailer = file.read(1)
-        if trailer != b"\x3b":
-            return
-        file.seek(-1, 2)
-        file.write(block + trailer)
+        head = file.read(13)
+        colours = 3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0  # bytes of the global palette
+        _insert(file, 13 + colours, block)
+
+
+def _insert(file: BinaryIO, at: int, block: bytes) -> None:
+    """Moves what stands from `at` on to make room for the block, last piece first."""
+    end = file.seek(0, 2)
+    while end > at:
+        start = max(at, end - CHUNK)
+        file.seek(start)
+        piece = file.read(end - start)
+        file.seek(start + len(block))
+        file.write(piece)
+        end = start
+    file.seek(at)
+    file.write(block)

@@ -106,7 +106,9 @@ def _migrated(path: Path, notes: dict, arrays: dict) -> tuple[dict[str, str], di
     except ValueError:
         raise _refusal(path, f"its version is {notes.get('version')!r}") from None
     if version > VERSION:
-        raise InputError(f"{path.name} was made by a newer styleheat (motion version {version})", hint="update styleheat")
+        raise InputError(
+            f"{path.name} was made by a newer styleheat (motion version {version})", hint="update styleheat"
+        )
     while version < VERSION:
         if version not in MIGRATIONS:
             raise _refusal(path, f"its version {version} is not known")

@@ -23,14 +23,18 @@ LONGEST_NAME = 255  # bytes, on every file system in common use
 STOPS = ("SIGTERM", "SIGHUP")
 
 
-def check_output(path: Path | str, *, overwrite: bool = False, inputs: Iterable[Path | str] = (), needed_bytes: int = 0) -> None:
+def check_output(
+    path: Path | str, *, overwrite: bool = False, inputs: Iterable[Path | str] = (), needed_bytes: int = 0
+) -> None:
     """Raises OutputError for all that can be known beforehand to keep a file from being written."""
     path = Path(path)
     _check_name(path)
     _check_folder(path)
     for given in inputs:
         if _same(path, Path(given)):
-            raise OutputError(f"{path.name} is also an input", hint="choose another output name; inputs are never changed")
+            raise OutputError(
+                f"{path.name} is also an input", hint="choose another output name; inputs are never changed"
+            )
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already", hint="-y overwrites it, -n skips it, -o names another file")
     free = shutil.disk_usage(path.parent).free
@@ -45,7 +49,9 @@ def _check_name(path: Path) -> None:
     if not path.name or path.name in (".", ".."):
         raise OutputError(f"{path} is no file name", hint="name a file, such as out.mp4")
     if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise OutputError(f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", hint="choose a shorter one")
+        raise OutputError(
+            f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", hint="choose a shorter one"
+        )
 
 
 def _check_folder(path: Path) -> None:
@@ -75,10 +81,14 @@ def _same(output: Path, given: Path) -> bool:
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """The system's refusal to write, in words with a next step."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return OutputError(f"the disk is full: {path.name} is not finished", hint="free some space or choose another folder with -o")
+        return OutputError(
+            f"the disk is full: {path.name} is not finished", hint="free some space or choose another folder with -o"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"{path} may not be written", hint="choose another folder with -o")
-    return OutputError(f"{path} cannot be written: {error.strerror or error}", hint="choose another folder or name with -o")
+    return OutputError(
+        f"{path} cannot be written: {error.strerror or error}", hint="choose another folder or name with -o"
+    )
 
 
 @contextmanager
@@ -127,7 +137,9 @@ def _locked(part: Path, path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputError(f"another run is writing {path.name}", hint="wait for it, or choose another name") from None
+                raise OutputError(
+                    f"another run is writing {path.name}", hint="wait for it, or choose another name"
+                ) from None
             except OSError:
                 pass  # a file system without locks
         yield

@@ -14,8 +14,10 @@ import av
 import numpy as np
 
 from ..errors import InputError
-from .container import opened, sound_origin, sound_stream
+from .container import opened, sound_stream
+from .decode import decoded
 from .formats import Format
+from .timeline import until_broken, zero_of
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +52,13 @@ class Track:
             raise InputError(f"{Path(sound.path).name} has no sound", hint="--audio-from none makes a silent video")
         codec = stream.codec_context.name
         self.copied = codec in form.takes
-        shift = sound_origin(Path(sound.path)) + Fraction(sound.start_s)
+        shift = zero_of(Path(sound.path)) + Fraction(sound.start_s)
         end = None if sound.end_s is None else Fraction(sound.end_s) - Fraction(sound.start_s)
-        packets = self._copy(source, stream, shift, form) if self.copied else self._encode(source, stream, shift, form, Path(sound.path))
+        packets = (
+            self._copy(source, stream, shift, form)
+            if self.copied
+            else self._encode(source, stream, shift, form, Path(sound.path))
+        )
         self._packets = _before(packets, end)
         first = next(self._packets, None)
         if first is None:
@@ -96,7 +102,9 @@ class Track:
             packet.stream = made
             yield start * stream.time_base, packet
 
-    def _encode(self, source, stream, shift: Fraction, form: Format, path: Path) -> Iterator[tuple[Fraction, av.Packet]]:
+    def _encode(
+        self, source, stream, shift: Fraction, form: Format, path: Path
+    ) -> Iterator[tuple[Fraction, av.Packet]]:
         """The same of sound that is decoded and encoded anew, cut at the sample."""
         rate = _rate_for(form.sound_encoder, stream.codec_context.sample_rate)
         layout = stream.codec_context.layout.name
@@ -119,7 +127,9 @@ def _rate_for(encoder: str, rate: int) -> int:
     return min((r for r in AAC_RATES if r >= rate), default=AAC_RATES[-1])
 
 
-def _before(packets: Iterator[tuple[Fraction, av.Packet]], end: Fraction | None) -> Iterator[tuple[Fraction, av.Packet]]:
+def _before(
+    packets: Iterator[tuple[Fraction, av.Packet]], end: Fraction | None
+) -> Iterator[tuple[Fraction, av.Packet]]:
     for start, packet in packets:
         if end is not None and start >= end:
             return

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..errors import OutputError
 from ..shot import Colour
-from .colour import FromRGB, resolved
-from .container import timeline
+from .colour import FromRGB, written
 from .formats import Format, check_encoder, format_of, is_photo
 from .metadata import add_gif_comment
 from .output import cannot_write, part_of
 from .sound import Sound, Track
 from .still import save_image
+from .timeline import timeline
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,10 @@ class Film:
         self.container = _created(part, path, form, metadata)
         self.track = None
         try:
-            self.colour = resolved(colour, height)
-            self.stream = _picture_stream(self.container, codec, pixel_format, options, height, width, fps, time_base, self.colour)
+            self.colour = written(colour, height)
+            self.stream = _picture_stream(
+                self.container, codec, pixel_format, options, height, width, fps, time_base, self.colour
+            )
             self.track = Track(sound, self.container, form) if sound else None
         except BaseException:
             self.abandon()
@@ -159,16 +161,16 @@ class Film:
             self.track.advance((self.last + self.step) * self.time_base)
             self.track.close()
         self.container.close()
-        if self.form.muxer == "gif":
+        if self.form.muxer == "gif" and self.metadata:
             add_gif_comment(self.part, self.metadata)
 
     def check(self, count: int) -> None:
         """Reads the file back: every picture and the sound must be in it."""
         found = timeline(self.part)
-        if found.packets != count:
-            raise OutputError(f"{self.path.name}: {found.packets} of {count} pictures arrived in the file",
+        if found.count != count:
+            raise OutputError(f"{self.path.name}: {found.count} of {count} pictures arrived in the file",
                               hint="is the disk full or failing? try another folder")  # fmt: skip
-        if self.track and self.track.expected and found.sound_end_s is None:
+        if self.track and self.track.expected and found.sound_s is None:
             raise OutputError(f"{self.path.name} lost its sound", hint="try another container, such as .mkv")
 
     def abandon(self) -> None:
@@ -199,7 +201,11 @@ def encoder_for(
         return codec, "rgb24", {"crf": str(crf), "preset": preset}
     if codec == "libvpx-vp9":
         quality = {"lossless": "1"} if crf == LOSSLESS else {"crf": str(round(crf * 1.3)), "b": "0"}
-        return codec, "gbrp" if crf == LOSSLESS else "yuv420p", quality | {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
+        return (
+            codec,
+            "gbrp" if crf == LOSSLESS else "yuv420p",
+            quality | {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
+        )
     if codec == "ffv1":
         return codec, "bgr0", {}
     if codec == "gif":

@@ -1,0 +1,175 @@
+"""When a file shows its pictures: every packet's time, read without decoding more than the first picture."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from ..errors import InputError
+from ..shot import Colour
+from .colour import colour_of, is_hdr
+from .container import has_pictures, opened, picture_stream, sound_stream
+from .decode import decoded
+from .orientation import turn_of
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FPS = Fraction(25)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The first decoded picture, as far as it tells of all: size as coded, clockwise turn, mirroring, colour tags."""
+
+    height: int
+    width: int
+    degrees: int
+    mirrored: bool
+    colour: Colour
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The times that the container gives for its pictures, from the first one that can be decoded.
+
+    pts: (T,) int64 in `time_base`, sorted, as in the file (not from zero). count: pictures, with or without a time.
+    clean: every picture has a time of its own, so that its index can be looked up by it.
+    sound_s: start and end of the sound in seconds, as in the file; None without sound.
+    """
+
+    pts: np.ndarray
+    count: int
+    clean: bool
+    time_base: Fraction
+    fps: Fraction
+    last_duration: int
+    look: Look
+    sound_s: tuple[Fraction, Fraction] | None
+
+    @property
+    def origin(self) -> int:
+        """The first picture's time, as in the file."""
+        return int(self.pts[0]) if len(self.pts) else 0
+
+    @property
+    def step(self) -> int:
+        """The time from one picture to the next at the clip's rate, in `time_base`."""
+        return max(1, round(1 / self.fps / self.time_base))
+
+    @property
+    def duration_s(self) -> Fraction:
+        """From the first picture's start to the last one's end, in seconds."""
+        if not self.clean:
+            return self.count / self.fps
+        return (int(self.pts[-1]) - self.origin + (self.last_duration or self.step)) * self.time_base
+
+
+def timeline(path: Path | str) -> Timeline:
+    """The timeline of a file with moving pictures; remembered until the file changes."""
+    path = Path(path)
+    with opened(path):  # refuses with the right words what cannot be opened at all
+        state = path.stat()
+    return _timeline(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _timeline(path: Path, size: int, changed_ns: int) -> Timeline:
+    first, look = _first_picture(path)
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        _note(container, stream, look, path)
+        pictures, sound = _packets(container, stream)
+        _note_missing_end(container, stream, len(pictures), path)
+        time_base, average = stream.time_base, stream.average_rate
+    if first is not None:
+        pictures = [(pts, length) for pts, length in pictures if pts is None or pts >= first]
+    timed = sorted((pts, length) for pts, length in pictures if pts is not None)
+    pts = np.array([pts for pts, _ in timed], np.int64)
+    clean = 0 < len(pts) == len(pictures) and bool((np.diff(pts) > 0).all())
+    fps = Fraction(average) if average else _mean_rate(pts, time_base)
+    return Timeline(pts, len(pictures), clean, time_base, fps, timed[-1][1] if timed else 0, look, sound)
+
+
+def _first_picture(path: Path) -> tuple[int | None, Look]:
+    """(its time in the file, what it looks like); InputError where nothing can be decoded."""
+    with opened(path) as container:
+        picture = next(decoded(container, picture_stream(container, path), path, quiet=True), None)
+        if picture is None:
+            raise InputError(f"{path.name} gives no picture", hint="it is damaged or cut short; copy it again")
+        return picture.pts, Look(picture.height, picture.width, *turn_of(picture), colour_of(picture))
+
+
+def _note(container: InputContainer, stream: av.VideoStream, look: Look, path: Path) -> None:
+    """Tells what is left out or changed on the way to 8-bit RGB."""
+    if len(container.streams.video) > 1:
+        log.info("%s has %d video streams; the first is used", path.name, len(container.streams.video))
+    kind = stream.codec_context.format
+    if kind and kind.name.startswith(("yuva", "gbrap", "ya")):
+        log.warning("%s has transparency, which is dropped", path.name)
+    if is_hdr(look.colour):
+        log.warning("%s is HDR; it is shown, and written, as a plain screen shows it (BT.709)", path.name)
+    elif kind and kind.components and kind.components[0].bits > 8:
+        log.info("%s has %d bits a channel; 8 are used", path.name, kind.components[0].bits)
+    if stream.codec_context.field_order > 1:
+        log.warning("%s is interlaced; its pictures are taken as they are, two fields woven", path.name)
+
+
+def _packets(
+    container: InputContainer, picture: av.VideoStream
+) -> tuple[list[tuple[int | None, int]], tuple[Fraction, Fraction] | None]:
+    """(pts, duration) of each picture that is shown, and where the sound starts and ends in seconds."""
+    sound = sound_stream(container)
+    pictures: list[tuple[int | None, int]] = []
+    start, end = None, 0
+    for packet in until_broken(container.demux([s for s in (picture, sound) if s])):
+        if packet.size == 0 or packet.is_discard:
+            continue
+        if packet.stream_index == picture.index:
+            if not _hidden(picture, packet):
+                pictures.append((packet.pts, packet.duration or 0))
+        elif packet.pts is not None:
+            start = packet.pts if start is None else min(start, packet.pts)
+            end = max(end, packet.pts + (packet.duration or 0))
+    return pictures, None if start is None else (start * sound.time_base, end * sound.time_base)
+
+
+def until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    """The packets of a file that may be cut short: a broken end is an end."""
+    while True:
+        try:
+            yield next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+
+
+def _hidden(stream: av.VideoStream, packet: av.Packet) -> bool:
+    """Whether a packet holds a VP8 picture that is only referred to and never shown (RFC 6386, 9.1)."""
+    return stream.codec_context.name == "vp8" and not bytes(packet)[0] >> 4 & 1
+
+
+def _note_missing_end(container: InputContainer, stream: av.VideoStream, found: int, path: Path) -> None:
+    if stream.frames > found:
+        log.warning("%s announces %d pictures and holds %d; is it cut short?", path.name, stream.frames, found)
+
+
+def _mean_rate(pts: np.ndarray, time_base: Fraction) -> Fraction:
+    span = int(pts[-1] - pts[0]) if len(pts) > 1 else 0
+    return (len(pts) - 1) / (span * time_base) if span else DEFAULT_FPS
+
+
+def zero_of(path: Path | str) -> Fraction:
+    """Where a clip's time 0 lies in the times of its file, in seconds: at the first picture, else the first sample."""
+    with opened(Path(path)) as container:
+        if not has_pictures(container):
+            stream = sound_stream(container)
+            return (stream.start_time or 0) * stream.time_base if stream else Fraction(0)
+    times = timeline(path)
+    return times.origin * times.time_base
