@@ -21,15 +21,16 @@ class Attribute:
     """What the official script recommends."""
     direction: str = ""
     component: int = -1
-    rows: slice = slice(None)
+    rows: tuple[int, int] = (0, 0)
+    """First row, and the one after the last."""
 
 
 ATTRIBUTES = {
     "young": Attribute(-5.0, direction="age"),
     "old": Attribute(5.0, direction="age"),
     "pose": Attribute(2.0, direction="pose"),
-    "beard": Attribute(-20.0, component=58, rows=slice(7, 9)),
-    "lip": Attribute(20.0, component=34, rows=slice(10, 11)),
+    "beard": Attribute(-20.0, component=58, rows=(7, 9)),
+    "lip": Attribute(20.0, component=34, rows=(10, 11)),
 }
 
 
@@ -45,4 +46,4 @@ def edit(
     strength = attribute.strength if strength is None else strength
     if attribute.direction:
         return directions(codes, attribute.direction, strength)
-    return components(codes, attribute.component, attribute.rows, strength)
+    return components(codes, attribute.component, slice(*attribute.rows), strength)

@@ -16,6 +16,9 @@ NETWORK_SIDE = 224
 FACE_SCALE = 102.0
 """Size of the standard face in that picture."""
 
+TRANSFORM_SIDE = 1024
+"""Side of the picture into which the FFHQ quadrilateral is stretched before it is brought to the size wanted."""
+
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 MOUTH_LEFT, MOUTH_RIGHT = 48, 54
 FIVE = ((36, 39), (42, 45), (30,), (48,), (54,))
@@ -96,7 +99,7 @@ def ffhq_quad(landmarks: np.ndarray) -> np.ndarray:
 
 
 def ffhq_crop(image: np.ndarray, landmarks: np.ndarray, side: int = 256) -> np.ndarray:
-    """(side, side, 3) uint8: the picture inside the FFHQ quadrilateral.
+    """(side, side, 3) uint8: the picture inside the FFHQ quadrilateral, black where the picture ends.
 
     Args:
         image: (H, W, 3) uint8.
@@ -104,8 +107,9 @@ def ffhq_crop(image: np.ndarray, landmarks: np.ndarray, side: int = 256) -> np.n
     """
     quad = ffhq_quad(landmarks)
     picture, quad = _near(Image.fromarray(image), quad, side)
-    corners = tuple((quad + 0.5).flatten())
-    return np.asarray(picture.transform((side, side), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR))
+    corners, large = tuple((quad + 0.5).flatten()), (TRANSFORM_SIDE, TRANSFORM_SIDE)
+    picture = picture.transform(large, Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
+    return np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def _near(picture: Image.Image, quad: np.ndarray, side: int) -> tuple[Image.Image, np.ndarray]:

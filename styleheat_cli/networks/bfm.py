@@ -7,8 +7,10 @@ Conventions: the camera looks along -z from a distance of 10; the picture is 224
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,18 +40,21 @@ class FaceModel:
     keypoints: Tensor
 
     @classmethod
-    def from_fields(cls, fields: dict[str, Tensor]) -> FaceModel:
-        """From the fields of the published MATLAB file, whose indices count from 1."""
-        shape = fields["meanshape"].float().view(-1, 3)
+    def from_fields(cls, fields: Mapping[str, np.ndarray]) -> FaceModel:
+        """From the fields of the published MATLAB file, whose indices count from 1.
+
+        The bases keep MATLAB's column order: with it the products round as the official ones do, which decides
+        the normals of degenerate triangles.
+        """
+        shape = fields["meanshape"].astype(np.float32).reshape(-1, 3)
+        bases = (np.asfortranarray(fields[key], np.float32) for key in ("idBase", "exBase", "texBase"))
+        indices = (fields[key].astype(np.int64) - 1 for key in ("tri", "point_buf"))
         return cls(
-            shape - shape.mean(0, keepdim=True),
-            fields["meantex"].float().view(1, -1),
-            fields["idBase"].float(),
-            fields["exBase"].float(),
-            fields["texBase"].float(),
-            fields["tri"].long() - 1,
-            fields["point_buf"].long() - 1,
-            fields["keypoints"].long().flatten() - 1,
+            torch.from_numpy(shape - shape.mean(0, keepdims=True)),
+            torch.from_numpy(fields["meantex"].astype(np.float32).reshape(1, -1)),
+            *map(torch.from_numpy, bases),
+            *map(torch.from_numpy, indices),
+            torch.from_numpy(fields["keypoints"].astype(np.int64).flatten() - 1),
         )
 
 
@@ -89,7 +94,7 @@ def reconstruct(model: FaceModel, coefficients: Tensor) -> Face:
 def face_shape(model: FaceModel, parts: FaceCoefficients) -> Tensor:
     """(N, V, 3) before the pose."""
     offsets = parts.identity @ model.identity_base.T + parts.expression @ model.expression_base.T
-    return model.mean_shape + offsets.view(len(offsets), -1, 3)
+    return offsets.view(len(offsets), -1, 3) + model.mean_shape
 
 
 def face_texture(model: FaceModel, parts: FaceCoefficients) -> Tensor:

@@ -31,11 +31,11 @@ def deformation(flow: Tensor) -> Tensor:
         (N, h, w, 2), x first.
     """
     height, width = flow.shape[-2:]
-    x = torch.linspace(-1, 1, width, device=flow.device).to(flow.dtype)
-    y = torch.linspace(-1, 1, height, device=flow.device).to(flow.dtype)
+    # The order of operations is the official one: steep images turn its last bits into visible differences.
+    x, y = (2 * (torch.arange(n, device=flow.device).to(flow.dtype) / (n - 1)) - 1 for n in (width, height))
     base = torch.stack(torch.meshgrid(x, y, indexing="xy"))  # [2 h w]
-    step = flow.new_tensor([2 / (width - 1), 2 / (height - 1)])[:, None, None]
-    return (base + flow * step).permute(0, 2, 3, 1)
+    step = 2 * (flow / flow.new_tensor([width - 1, height - 1])[:, None, None])
+    return (base + step).permute(0, 2, 3, 1)
 
 
 def warp(image: Tensor, deformation: Tensor) -> Tensor:
