@@ -34,7 +34,6 @@ quick: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 
 docs: $(INSTALLED)
 	$(BIN)/python -m styleheat_cli docs

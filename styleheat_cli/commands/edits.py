@@ -1,0 +1,126 @@
+"""A command for every edit in the catalogue: a recipe of one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import AfterValidator
+
+from ..ops import Description, Edit, Flag, Render, Source, edits
+from ..recipe import Recipe, to_yaml
+from .console import Talk, result, result_json, table, talking, tell
+from .options import command, part
+
+
+def _check_device(name: str) -> str:
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (":" in name and not (kind == "cuda" and number.isdecimal())):
+        raise ValueError(f"{name!r} is no device: write auto, cpu, cuda, cuda:1 or mps")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_check_device), Flag(unit="device")]
+
+
+class Running(Description):
+    """How a run goes about it; nothing here is part of the recipe."""
+
+    overwrite: Annotated[bool, Flag(short="-y")] = False
+    """Overwrite an output that exists."""
+    skip_existing: Annotated[bool, Flag(short="-n")] = False
+    """Do nothing where the output exists already."""
+    dry_run: bool = False
+    """Show the plan (inputs, frames, weights and their licences, estimated time and memory); write nothing."""
+    device: Device = "auto"
+    """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
+    checkpoints: Annotated[Path | None, Flag(unit="folder")] = None
+    """Folder to look for weights in first."""
+
+
+MAKING = part(Recipe, "output", "weights", "seed")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds a command for every edit."""
+    for name, described in edits().items():
+        doc = help_of(described)
+        run = _runner(described)
+        app.command(name, help=doc)(
+            command(Source, described, Render, MAKING, Running, Talk, run=run, arguments={"path": "SOURCE"})
+        )
+
+
+def help_of(described: type) -> str:
+    """What the help of a command says: the description, then an example."""
+    return f"{(described.__doc__ or '').strip()}\n\nExample: {described.example}"
+
+
+def _runner(described: type[Edit]):
+    def run(source: Source, step: Edit, render: Render, making, running: Running, talk: Talk) -> None:
+        recipe = Recipe(source=source, steps=(step,), render=render, **dict(making))
+        perform(recipe, running, talk)
+
+    return run
+
+
+def perform(recipe: Recipe, running: Running, talk: Talk) -> None:
+    """Runs a recipe as a command: the plan if only that is wanted, else the work, then one line of result."""
+    from .. import execute
+
+    if running.overwrite and running.skip_existing:
+        raise typer.BadParameter("--overwrite and --skip-existing exclude each other")
+    if running.dry_run:
+        return show_plan(recipe, running, talk)
+    with talking(talk) as progress:
+        made = execute.run(
+            recipe,
+            progress=progress,
+            overwrite=running.overwrite,
+            skip_existing=running.skip_existing,
+            device=running.device,
+            checkpoints=running.checkpoints,
+        )
+    if talk.json_:
+        return result_json(made.as_content())
+    if made.skipped and not talk.quiet:
+        tell(f"{made.output.name} exists already: skipped")
+    elif talk.verbose:
+        speed = made.frames / made.seconds["total"]
+        tell(f"{made.frames} frames, {made.duration_s:.2f} s, in {made.seconds['total']:.1f} s ({speed:.1f} frames/s)")
+    result(made.output)
+
+
+def show_plan(recipe: Recipe, running: Running, talk: Talk) -> None:
+    """What a run would do, without doing it."""
+    from ..preflight import prepare
+
+    plan = prepare(
+        recipe, overwrite=running.overwrite or running.skip_existing, checkpoints=running.checkpoints
+    )
+    content = plan.as_content()
+    if talk.json_:
+        return result_json({"plan": content})
+    estimate = content["estimate"]
+    rows = [("source", _clip_line(content["source"]))]
+    rows += [("driving", _clip_line(driving)) for driving in content["driving"]]
+    rows += [("sound", content["sound_from"] or "none")]
+    rows += [("output", path) for path in content["outputs"]]
+    rows += [("picture", f"{plan.width}x{plan.height}, {plan.frames} frames at {float(plan.fps):.4g} fps, {plan.duration_s:.2f} s")]
+    rows += [
+        ("weights", f"{row['file']} ({row['bytes'] / 1e6:.1f} MB, {row['licence']}{'' if row['here'] else ', not here'})")
+        for row in content["weights"]
+    ]
+    rows += [("estimate", f"{estimate['seconds']:.0f} s, {estimate['memory_bytes'] / 1e9:.1f} GB of memory, {estimate['disk_bytes'] / 1e6:.0f} MB on disk")]
+    rows += [("note", note) for note in plan.notes]
+    result(table(rows) + "\n\n" + to_yaml(content["recipe"]).rstrip())
+
+
+def _clip_line(content: dict) -> str:
+    if content.get("motion"):
+        return f"{content['file']} (motion)"
+    width, height = content["size"]
+    if content.get("still"):
+        return f"{content['file']} (photo, {width}x{height})"
+    return f"{content['file']} ({width}x{height}, {content['frames']} frames, {content['duration_s']:.2f} s)"
