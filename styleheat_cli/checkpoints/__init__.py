@@ -1,4 +1,4 @@
-"""Checkpoints: from a name to a state dict."""
+"""Checkpoints: from a name to a state dict. Only `fetch` opens a connection."""
 
 from .manifest import Component, Family, Source, family_names, load_family
 

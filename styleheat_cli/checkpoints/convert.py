@@ -238,7 +238,8 @@ def write_stored(path: Path, tensors: Mapping[str, Tensor]) -> None:
         save_file({key: tensor.clone() for key, tensor in tensors.items()}, temporary)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path}: {error}", hint="free some space, or pass --checkpoints FOLDER"
         ) from None
