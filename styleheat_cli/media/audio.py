@@ -36,16 +36,16 @@ def samples(
             raise InputError(f"{path.name} has no sound", hint="give a file with sound, such as wav, mp3 or mp4")
         rate = rate or stream.codec_context.sample_rate
         length = None if end_s is None else round((Fraction(end_s) - Fraction(start_s)) * rate)
-        pieces = _mono(source, stream, rate, origin + Fraction(start_s), length)
+        pieces = _mono(source, stream, path, rate, origin + Fraction(start_s), length)
         found = _joined(pieces, length)
     if not len(found):
         raise InputError(f"{path.name} has no sound from {float(start_s):.2f} s on", hint="check --start and --end")
     return np.nan_to_num(found), rate
 
 
-def _mono(source, stream, rate: int, start_s: Fraction, length: int | None):
+def _mono(source, stream, path: Path, rate: int, start_s: Fraction, length: int | None):
     layout = stream.codec_context.layout.name
-    for position, piece in blocks(source, stream, rate=rate, layout=layout, start_s=start_s):
+    for position, piece in blocks(source, stream, path, rate=rate, layout=layout, start_s=start_s):
         if length is not None and position >= length:
             return
         yield position, piece.mean(axis=0)

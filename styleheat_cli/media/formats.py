@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
-
-from ..errors import MachineError, OutputError
+from ..errors import OutputError
 
 AAC, OPUS = "aac", "libopus"
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp")
@@ -58,11 +56,3 @@ def is_photo(path: Path) -> bool:
 def carries_sound(path: Path) -> bool:
     """Whether the container that a file name asks for can hold sound."""
     return not is_photo(path) and bool(format_of(path).sound_encoder)
-
-
-def check_encoder(codec: str) -> None:
-    """Raises MachineError where this build of FFmpeg has no such encoder."""
-    try:
-        av.Codec(codec, "w")
-    except (av.error.FFmpegError, ValueError) as error:
-        raise MachineError(f"no encoder {codec} on this machine", hint="leave the codec out for the default") from error

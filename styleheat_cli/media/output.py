@@ -102,10 +102,7 @@ def part_of(path: Path | str) -> Iterator[Path]:
     with _stops_raise(), _locked(part, path):
         try:
             yield part
-            _settle(part)
-            os.replace(part, path)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+            _take_name(part, path)
         finally:
             part.unlink(missing_ok=True)
 
@@ -117,10 +114,14 @@ def _part_name(name: str) -> str:
     return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.part"
 
 
-def _settle(part: Path) -> None:
-    """Hands the file to the disk, so that the name does not get ahead of the content."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+def _take_name(part: Path, path: Path) -> None:
+    """Gives the finished file its name, once the disk has its content."""
+    try:
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 @contextmanager
