@@ -48,7 +48,7 @@ dist: $(INSTALLED)
 	$(BIN)/python -m build
 
 train-default: $(INSTALLED)
-	set -e; for recipe in recipes/train/*.yaml; do $(BIN)/styleheat train "$$recipe"; done
+	set -e; for recipe in recipes/train/*.yaml; do $(BIN)/styleheat run "$$recipe"; done
 
 clean:
 	rm -rf $(VENV) build dist $(OUT) .pytest_cache .ruff_cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -23,7 +23,7 @@ from .progress import Progress, counted, silent
 from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .engine.engine import Engine
     from .shot import Frame, Shot, Span
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def run(
     for note in plan.notes:
         log.warning("%s", note)
     try:
-        return _made(plan, engine or _loaded(plan, device), progress, began)
+        return _made(plan, engine or _loaded(plan, device, checkpoints), progress, began)
     except MemoryError:
         raise _too_large(plan) from None
     except RuntimeError as error:
@@ -100,10 +100,10 @@ def _too_large(plan: Plan) -> MachineError:
                         hint="pass a smaller --size, or --device cpu")  # fmt: skip
 
 
-def _loaded(plan: Plan, device: str) -> Engine:
-    from .engine import Engine
+def _loaded(plan: Plan, device: str, checkpoints: Path | None) -> Engine:
+    from .engine.engine import Engine
 
-    return Engine(plan.recipe.weights, device=device, seed=plan.recipe.seed)
+    return Engine(plan.recipe.weights, device=device, seed=plan.recipe.seed, checkpoints=checkpoints)
 
 
 def _made(plan: Plan, engine: Engine, progress: Progress, began: float) -> Result:
@@ -144,20 +144,17 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
     scope = Scope(render.start, render.end, source.on_missing_face, progress)
     for step in recipe.steps:
         shot = step.apply(shot, engine, scope)
-    return at_rate(shot, render.rate) if render.rate and shot.clip.still else shot
+    return at_rate(shot, render.rate) if render.rate else shot
 
 
 def at_rate(shot: Shot, rate: Fraction) -> Shot:
-    """A still's shot on a grid of `rate` frames per second: its motion can be asked at any time."""
+    """The shot on a grid of `rate` frames per second: its motion can be asked at any time, its source shows the picture then on screen."""
     import numpy as np
 
     motion, timeline = shot.motion, shot.timeline or shot.clip
     first = float(motion.times[0])
     times = first + np.arange(max(1, round(length_of(motion, timeline) * float(rate)))) / float(rate)
-    seen = (
-        None if motion.seen is None else motion.seen[np.searchsorted(motion.times, times).clip(0, len(motion.seen) - 1)]
-    )
-    motion = motion.with_(coeffs=motion.at(times), times=times, seen=seen)
+    motion = motion.with_(coeffs=motion.at(times), times=times, seen=None)
     return shot.with_(motion=motion, timeline=replace(timeline, fps=rate, time_base=1 / rate, frames=len(times)))
 
 
@@ -166,13 +163,15 @@ def _report_gaps(shot: Shot, recipe: Recipe) -> tuple[Span, ...]:
     done = {"keep": "kept the original there", "hold": "held the last pose there"}.get(
         recipe.source.on_missing_face, ""
     )
-    for clip, gaps in ((shot.clip, shot.face.gaps), (shot.driving, shot.motion.gaps)):
-        for gap in gaps if clip else ():
-            log.warning("%s %s: no face for %d frames; %s. --on-missing-face fail stops instead",
-                        clip.path.name, clock(gap.start_s), gap.frames, done)  # fmt: skip
+    driver = tuple(gap for gap in shot.motion.gaps if gap not in shot.own.gaps)
+    for clip, gaps in ((shot.clip, shot.face.gaps), (shot.driving, driver)):
+        for gap in gaps:
+            name = clip.path.name if clip else "the driving motion"
+            log.warning("%s %s: %s for %d frames; %s. --on-missing-face fail stops instead",
+                        name, clock(gap.start_s), gap.why, gap.frames, done)  # fmt: skip
     if not len(shot.motion.times):
         raise FaceError(f"no face in {shot.clip.path.name}", hint="give a clip with a face of 64 pixels or more")
-    return (*shot.face.gaps, *shot.motion.gaps)
+    return (*shot.face.gaps, *driver)
 
 
 def clock(time_s: float) -> str:
@@ -187,10 +186,6 @@ def _write(plan: Plan, shot: Shot, pictures: Iterable[Frame], progress: Progress
 
     timeline = shot.timeline or shot.clip
     total = len(shot.motion.times)
-    rate = plan.recipe.render.rate
-    if rate and not shot.clip.still:
-        pictures, timeline = resampled(pictures, rate), replace(timeline, fps=rate, time_base=1 / rate)
-        total = round(length_of(shot.motion, timeline) * float(rate))
     count = 0
     with ExitStack() as files, closing(ahead(pictures, FRAMES_AHEAD)) as ready:
         wanting = [files.enter_context(taker) for taker in takers(plan, shot, timeline, total)]
@@ -200,16 +195,3 @@ def _write(plan: Plan, shot: Shot, pictures: Iterable[Frame], progress: Progress
                 taker.take(image, frame)
             count += 1
     return count
-
-
-def resampled(pictures: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
-    """The pictures on screen at 0, 1/rate, 2/rate, …: as many frames as the clip lasts, some dropped, some held."""
-    first, shown, count = None, None, 0
-    for frame in pictures:
-        first = frame.time if first is None else first
-        while shown is not None and Fraction(count) / rate < frame.time - first:
-            yield replace(shown, index=count, pts=count, time=Fraction(count) / rate)
-            count += 1
-        shown = frame
-    if shown is not None:
-        yield replace(shown, index=count, pts=count, time=Fraction(count) / rate)

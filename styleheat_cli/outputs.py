@@ -25,14 +25,14 @@ SHEET_HEIGHT = 256  # px
 
 
 def takers(plan: Plan, shot: Shot, timeline: Clip, total: int) -> list[Any]:
-    """Everything that wants the pictures: the result, the comparison, the sheet."""
+    """Everything that wants the pictures: the sheet, the comparison, the result. The last is finished first."""
     view = DrivingView(shot, plan.recipe.steps)
-    takers: list[Any] = [Film(plan, plan.output, shot, timeline, plan.height, plan.width)]
-    if plan.recipe.render.side_by_side:
-        takers.append(Comparison(plan, shot, timeline, view))
+    wanting: list[Any] = []
     if plan.recipe.render.sheet:
-        takers.append(Sheet(plan.recipe.render.sheet, view, shot, total))
-    return takers
+        wanting.append(Sheet(plan.recipe.render.sheet, view, shot, total))
+    if plan.recipe.render.side_by_side:
+        wanting.append(Comparison(plan, shot, timeline, view))
+    return [*wanting, Film(plan, plan.output, shot, timeline, plan.height, plan.width)]
 
 
 class Film:

@@ -298,7 +298,8 @@ def _components(recipe: Recipe, checkpoints: Path | None) -> tuple[Component, ..
 
 def _check_codec(plan: Plan) -> None:
     """The encoder exists here, and the container takes it."""
-    from .media.formats import FORMATS, check_encoder, is_photo
+    from .media.encoders import check_encoder
+    from .media.formats import FORMATS, is_photo
 
     if is_photo(plan.output):
         return

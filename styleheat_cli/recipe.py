@@ -240,9 +240,7 @@ def _keys_of(loc: tuple, content: Any) -> tuple:
     """The part of a pydantic location that is in the file, without the tags of its unions."""
     keys: list = []
     for place, key in enumerate(loc):
-        if isinstance(content, dict) and key in content:
-            content = content[key]
-        elif isinstance(content, list) and isinstance(key, int) and key < len(content):
+        if (isinstance(content, dict) and key in content) or (isinstance(content, list) and isinstance(key, int) and key < len(content)):
             content = content[key]
         elif place < len(loc) - 1 and isinstance(content, dict):
             continue  # the tag of a union: its members are in the same table
@@ -274,7 +272,7 @@ def _nearest(given: str, known: Iterable[str]) -> str:
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema of every kind of recipe, for editors."""
-    recipe = TypeAdapter(Union[(Recipe, *tasks().values())])  # noqa: UP007
+    recipe = TypeAdapter(Union[(Recipe, *tasks().values())])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "styleheat recipe",

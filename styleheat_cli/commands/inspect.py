@@ -49,8 +49,8 @@ def _run(given: Inspect, talk: Talk) -> None:
 
 def record_of(path: Path) -> dict[str, Any]:
     """The record in a file that styleheat made."""
-    from ..outputs import RECORD
     from ..media.metadata import read_metadata
+    from ..outputs import RECORD
 
     text = read_metadata(path).get(RECORD, "")
     try:

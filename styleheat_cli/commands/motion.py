@@ -80,7 +80,7 @@ def _extract(given: Motion, output: Path, talk: Talk) -> dict:
 
     fps = probe(given.path).fps
     with talking(talk) as progress:
-        from ..engine import Engine
+        from ..engine.engine import Engine
 
         engine = Engine(given.weights, device=given.device)
         motion = engine.motion_of(

@@ -51,6 +51,8 @@ def command(
         run(*(_build(model, given, arguments) for model in described))
 
     parameters = [_parameter(name, field, panels[name], arguments.get(name)) for name, field in fields.items()]
+    call.described = described  # type: ignore[attr-defined]  # for the reference
+    call.arguments = arguments  # type: ignore[attr-defined]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call
 

@@ -42,9 +42,7 @@ def _run(given: Run, running: Running, talk: Talk) -> None:
 
 def do_task(task: Task, device: str, talk: Talk) -> None:
     """Runs a job of training or evaluation; prints what it returns."""
-    from ..engine import Engine
-
     with talking(talk) as progress:
-        made = task.run(Engine(getattr(task, "weights", "default"), device=device, seed=getattr(task, "seed", 0)), progress)
+        made = task.run(device=device, progress=progress)
     if made is not None:
         result_json(made)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from ..progress import Progress, silent
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..engine.engine import Engine
     from ..shot import Shot
 
 
@@ -91,10 +91,11 @@ def _parse_face(value: Any) -> Any:
 
 
 Face = Annotated[
-    Literal["largest", "left", "right"] | Annotated[int, Field(ge=0)],
+    Literal["largest", "left", "right"] | Annotated[int, Field(ge=1)],
     BeforeValidator(_parse_face),
+    Flag(unit="which"),
 ]
-"""Which face of a clip: the largest, the leftmost, the rightmost, or its number in `styleheat faces`."""
+"""Which face of a clip: the largest, the leftmost, the rightmost, or its number from the left, from 1."""
 
 OnMissingFace = Literal["keep", "hold", "fail"]
 
@@ -141,8 +142,8 @@ class Edit(Operation):
 class Task(Operation):
     """A job of its own: training, evaluation. Its `kind` is the recipe's."""
 
-    def run(self, engine: Engine, progress: Progress = silent) -> Any:
-        """Do the job; what it returns is printed."""
+    def run(self, *, device: str = "auto", progress: Progress = silent) -> Any:
+        """Do the job, with whatever weights it needs; what it returns is printed as JSON."""
         raise NotImplementedError
 
 

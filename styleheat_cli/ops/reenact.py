@@ -14,7 +14,7 @@ from ..errors import InputError
 from .operation import Edit, Face, FilePath, Flag, Gain, Scope, Time, is_motion, operation, seconds
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..engine.engine import Engine
     from ..shot import Clip, MotionTrack, Shot
 
 DEFAULT_RATE = Fraction(25)
@@ -55,10 +55,10 @@ class Reenact(Edit):
         return (self.driving,)
 
     def apply(self, shot: Shot, engine: Engine, scope: Scope) -> Shot:
-        from ..engine.retarget import Controls, retarget
+        from ..engine.retarget import Controls
 
         driving = self._motion(shot, engine, scope)
-        times = driving.times
+        times, gaps = driving.times, driving.gaps
         if not shot.clip.still:
             begins = seconds(self.driving_start, rate_of(driving))
             driving = moved(driving, float(shot.own.times[0]) - begins)
@@ -74,9 +74,11 @@ class Reenact(Edit):
             eyes_gain=self.eyes_gain,
             pose_limit_deg=self.pose_limit,
         )
-        motion = retarget(engine.morphable, shot.own, driving, times, controls)
+        motion = engine.retarget(shot, driving, times, controls)
         timeline = timeline_of(driving) if shot.clip.still else shot.clip
-        return shot.with_(motion=motion, timeline=timeline, driving=driving.clip)
+        return shot.with_(
+            motion=motion.with_(gaps=(*motion.gaps, *gaps)), timeline=timeline, driving=driving.clip
+        )
 
     def _motion(self, shot: Shot, engine: Engine, scope: Scope) -> MotionTrack:
         """The driver's motion, at times of its own clip."""

@@ -1,0 +1,32 @@
+"""A command for every job in the catalogue: `styleheat train NAME`, `styleheat evaluate`."""
+
+from __future__ import annotations
+
+import typer
+
+from ..ops import Description, Task, tasks
+from .console import Talk
+from .edits import Device, help_of
+from .options import command
+from .run import do_task
+
+
+class Computing(Description):
+    """Where it computes."""
+
+    device: Device = "auto"
+    """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands; jobs whose kind begins with `train-` stand together under `train`."""
+    training = typer.Typer(help="Make weights: the jobs that made the embedded family.", no_args_is_help=True)
+    for kind, described in tasks().items():
+        group, name = (training, kind.removeprefix("train-")) if kind.startswith("train-") else (app, kind)
+        group.command(name, help=help_of(described))(command(described, Computing, Talk, run=_run))
+    if training.registered_commands:
+        app.add_typer(training, name="train")
+
+
+def _run(task: Task, computing: Computing, talk: Talk) -> None:
+    do_task(task, computing.device, talk)

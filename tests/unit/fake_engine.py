@@ -1,0 +1,63 @@
+"""An engine without weights: motion from numbers, pictures that say which row they show. For the tests of execute only."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from styleheat_cli.media.motion_file import read_motion
+from styleheat_cli.media.reader import frames, probe
+from styleheat_cli.shot import ANGLES, FaceTrack, Frame, MotionTrack, Shot
+
+
+class FakeEngine:
+    """Finds "faces" everywhere, turns the head by 0.01 rad a frame, and brightens what it renders by the row's number."""
+
+    def __init__(self):
+        self.asked: list[tuple] = []
+
+    def motion_of(self, path, *, face="largest", start_s=None, end_s=None, on_missing_face="keep", smooth_s=0.0, progress=None):
+        self.asked.append(("motion_of", Path(path).name, face, start_s, end_s, on_missing_face, smooth_s))
+        if Path(path).suffix == ".safetensors":
+            motion = read_motion(path)
+            keep = (motion.times >= (start_s or 0)) & (motion.times < (np.inf if end_s is None else end_s))
+            return motion.with_(coeffs=motion.coeffs[keep], times=motion.times[keep])
+        clip = probe(path)
+        return moving(np.array([float(f.time) for f in frames(clip, start_s, end_s)]), clip)
+
+    def shot(self, path, *, face="largest", start_s=None, end_s=None, on_missing_face="keep", progress=None):
+        self.asked.append(("shot", Path(path).name, face, start_s, end_s, on_missing_face))
+        clip = probe(path)
+        times = np.array([float(f.time) for f in frames(clip, start_s, end_s)])
+        count = len(times)
+        track = FaceTrack(times, np.zeros((count, 4), np.float32), np.zeros((count, 478, 3), np.float32),
+                          np.zeros((count, 2, 3), np.float32), np.ones(count, bool))  # fmt: skip
+        own = MotionTrack(np.zeros((count, 73), np.float32), times, clip=clip)
+        return Shot(clip, track, own, own, person=None)
+
+    def retarget(self, shot, driving, times, controls):
+        self.controls = controls
+        return shot.own.with_(coeffs=driving.at(times), times=np.asarray(times, np.float64))
+
+    def render(self, shot, *, size=None, crop=False):
+        timeline = shot.timeline or shot.clip
+        stream = frames(shot.clip, float(shot.face.times[0]))
+        frame, later = next(stream), None
+        for row, time in enumerate(shot.motion.times):
+            while not shot.clip.still:
+                later = later or next(stream, None)
+                if later is None or float(later.time) > time + 1e-6:
+                    break
+                frame, later = later, None
+            pts = round((Fraction(float(time)) - Fraction(float(shot.motion.times[0]))) / timeline.time_base)
+            image = frame.image if not crop else np.resize(frame.image, (size or 512, size or 512, 3))
+            yield Frame(row, pts, pts * timeline.time_base, image)
+
+
+def moving(times: np.ndarray, clip=None) -> MotionTrack:
+    """A head that turns by 0.01 rad a frame."""
+    coeffs = np.zeros((len(times), 73), np.float32)
+    coeffs[:, ANGLES] = 0.01 * np.arange(len(times))[:, None]
+    return MotionTrack(coeffs, times, clip=clip)
