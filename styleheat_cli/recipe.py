@@ -141,8 +141,8 @@ def _text_of(path: Path) -> str:
 
 def parse(text: str, name: str) -> tuple[Any, dict[tuple, int]]:
     """YAML as plain data, and the line of every key; nothing in it can run code or grow without bound."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             raise RecipeError(f"{name} is empty", hint="begin with source: and steps:")
@@ -156,8 +156,6 @@ def parse(text: str, name: str) -> tuple[Any, dict[tuple, int]]:
         raise RecipeError(f"{name}: {str(error).splitlines()[0]}", hint="see recipes/edit for examples") from None
     except RecursionError:
         raise RecipeError(f"{name} is nested too deeply", hint="a recipe has three levels") from None
-    finally:
-        loader.dispose()
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
