@@ -3,6 +3,7 @@
 from . import (  # noqa: F401
     background,
     blinks,
+    coverage,
     cpbd,
     expression,
     fid,

@@ -53,6 +53,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     better="lower",
     protocol="inception-2015-12-05",
     says="Fréchet distance of Inception features of all generated against all reference frames",
+    needs="reference pixels",
     judge="inception",
     pooled=True,
 )

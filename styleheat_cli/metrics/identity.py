@@ -27,7 +27,7 @@ class Csim:
     def __init__(self, setting: Setting):
         self.embed = setting.judges.get("identity")
         self.frames = Running()
-        self.still: tuple[int, np.ndarray] | None = None
+        self.still: tuple[View, np.ndarray] | None = None
 
     def update(self, moment: Moment) -> float | None:
         real = moment.source or moment.reference
@@ -41,6 +41,6 @@ class Csim:
 
     def _of(self, real: View) -> np.ndarray:
         """A still is embedded once."""
-        if self.still is None or self.still[0] != id(real):
-            self.still = (id(real), self.embed(real.image, real.face))
+        if self.still is None or self.still[0] is not real:
+            self.still = (real, self.embed(real.image, real.face))
         return self.still[1]

@@ -26,8 +26,9 @@ class _Trembling:
 
     def take(self, view: View | None) -> float | None:
         """The second difference that ends at this frame, at the 256 scale."""
-        if view is None or view.face is None:
+        if view is None or view.face is None or view.cut:
             self.rows.clear()
+        if view is None or view.face is None:
             return None
         self.size.add(view.pose.scale)
         self.rows.append(np.asarray(view.face[FACE, :2], np.float64))

@@ -20,10 +20,10 @@ Better = Literal["higher", "lower", "near 1", "near 0"]
 class Spec:
     """What a metric calls itself.
 
-    `protocol` goes into the printed name, `says` is the sentence that explains it. `needs` names what it
-    cannot be measured without: `reference`, `driving`, `source`, `audio`, `real` (source or reference), and `faces`
-    where it looks at landmarks. `judge` is the role in the family `judges` of the network it asks; empty where it asks
-    none. `pooled` metrics are fed with all pairs of a set before they are read.
+    `protocol` goes into the printed name, `says` is the sentence that explains it. `needs` names what it cannot be
+    measured without: `reference`, `driving`, `source`, `audio`, `real` (source or reference); `faces` where it looks
+    at landmarks, `pixels` where it looks at the region under comparison. `judge` is the role in the family `judges` of
+    the network it asks; empty where it asks none. `pooled` metrics are fed all pairs of a set before they are read.
     """
 
     name: str
@@ -65,13 +65,15 @@ class View:
     """One picture and what is known of it at this moment.
 
     image: (H, W, 3) uint8 RGB. area: the part that pixels are compared in, the whole picture unless told otherwise.
-    face: (478, 3) float32 px of this picture, or nothing where no face was found. time: seconds.
+    face: (478, 3) float32 px of this picture, or nothing where no face was found. time: seconds. cut: the picture
+    belongs to another shot than the one before.
     """
 
     image: np.ndarray
     time: float = 0.0
     face: np.ndarray | None = None
     box: tuple[int, int, int, int] | None = None
+    cut: bool = False
 
     @cached_property
     def area(self) -> np.ndarray:
@@ -142,7 +144,7 @@ def metric(
     unit: str = "",
     protocol: str = "",
     says: str = "",
-    needs: str = "reference",
+    needs: str = "reference pixels",
     judge: str = "",
     pooled: bool = False,
 ) -> Callable[[Made], Made]:

@@ -49,7 +49,7 @@ class Sharpness:
     def __init__(self, setting: Setting):
         self.generated, self.real = Running(), Running()
         self.shrink: tuple[float, float] | None = None
-        self.still: tuple[int, float] | None = None
+        self.still: tuple[View, float] | None = None
 
     def update(self, moment: Moment) -> float | None:
         real = moment.source or moment.reference
@@ -71,8 +71,8 @@ class Sharpness:
 
     def _of_real(self, real: View) -> float:
         """A still is measured once."""
-        if self.still is None or self.still[0] != id(real):
-            self.still = (id(real), face_sharpness(real.frame_luma, real.face, self.shrink[1]))
+        if self.still is None or self.still[0] is not real:
+            self.still = (real, face_sharpness(real.frame_luma, real.face, self.shrink[1]))
         return self.still[1]
 
 

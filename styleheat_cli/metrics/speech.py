@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from ..errors import InputError
 from .metric import Moment, Reading, Setting, blank, metric
 from .mouth import opening
 from .series import correlation, lag
 
+RATE = 16_000
 STEP_S = 0.01
 FLOOR_DB = -60.0
 WIDTH_S = 0.08
@@ -33,6 +37,27 @@ class Level:
     @property
     def silent(self) -> bool:
         return not len(self.decibels) or bool(self.decibels.max() <= FLOOR_DB)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The sound of a file, listened to when it is asked for."""
+
+    path: Path
+
+    @cached_property
+    def level(self) -> Level:
+        """How loud it is over time, 0 being the file's first picture."""
+        from ..media.container import opened, sound_stream
+        from ..media.sound import blocks
+        from ..media.timeline import zero_of
+
+        zero = zero_of(self.path)
+        with opened(self.path) as source:
+            stream = sound_stream(source)
+            if stream is None:
+                raise InputError(f"{self.path.name} has no sound", hint="pass a file with sound to --audio")
+            return level_of(blocks(source, stream, self.path, rate=RATE, layout="mono", start_s=zero), RATE)
 
 
 def level_of(blocks, rate: int) -> Level:
@@ -62,7 +87,7 @@ class Voice:
     """How the mouth follows the loudness of the sound."""
 
     def __init__(self, setting: Setting):
-        self.level: Level = setting.audio
+        self.level: Level = setting.audio.level
         self.own, self.real = _Gaps(), _Gaps()
 
     def update(self, moment: Moment) -> float | None:

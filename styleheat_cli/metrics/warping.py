@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -21,15 +23,29 @@ def warping_error(before: np.ndarray, now: np.ndarray, flow: cv2.DISOpticalFlow)
         before, now: (H, W) uint8 luma.
     """
     back, forth = flow.calc(now, before, None), flow.calc(before, now, None)  # [H W 2] px
-    grid = np.stack(np.meshgrid(*map(np.arange, now.shape[::-1])), -1).astype(np.float32)
-    place = grid + back
-    moved = cv2.remap(before, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    returned = back + cv2.remap(forth, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    slack = 0.01 * (np.square(back).sum(-1) + np.square(forth).sum(-1)) + 0.5
-    seen = np.square(returned).sum(-1) < slack
-    seen &= (place >= 0).all(-1) & (place <= np.array(now.shape[::-1]) - 1).all(-1)
-    error = np.square((now.astype(np.float32) - moved) / 255)
-    return float(error[seen].mean(dtype=np.float64)) if seen.any() else float("nan")
+    place = back + _grid(now.shape)
+    moved, returned = (_taken(picture, place) for picture in (before, forth))
+    slack = 0.01 * (_square(back) + _square(forth)) + 0.5
+    seen = _square(back + returned) < slack
+    bottom, right = np.array(now.shape, np.float32) - 1
+    x, y = place[..., 0], place[..., 1]
+    seen &= (x >= 0) & (y >= 0) & (x <= right) & (y <= bottom)
+    apart = cv2.absdiff(now, moved)[seen].astype(np.float32)
+    return float(apart @ apart) / apart.size / 255**2 if apart.size else float("nan")
+
+
+def _taken(picture: np.ndarray, place: np.ndarray) -> np.ndarray:
+    return cv2.remap(picture, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _square(vectors: np.ndarray) -> np.ndarray:
+    return vectors[..., 0] ** 2 + vectors[..., 1] ** 2
+
+
+@lru_cache(maxsize=2)
+def _grid(shape: tuple[int, int]) -> np.ndarray:
+    """(H, W, 2) float32: each pixel's own x and y."""
+    return np.stack(np.meshgrid(*map(np.arange, shape[::-1])), -1).astype(np.float32)
 
 
 class _Flicker:
@@ -43,8 +59,9 @@ class _Flicker:
 
     def take(self, view: View | None) -> float | None:
         """Times a thousand; a picture that is shown again counts as it did."""
-        if view is None:
+        if view is None or view.cut:
             self.before = None
+        if view is None:
             return None
         if self.before is not None and view.time == self.time:
             return self.last

@@ -101,6 +101,10 @@ def test_a_missing_face_breaks_the_run_of_second_differences(mesh):
     jitter = Jitter(Setting())
     for frame, face in enumerate([mesh, mesh, None, mesh + 50, mesh + 50, mesh + 50]):
         jitter.update(Moment(view(face, frame)))
+    after_a_cut = [view(mesh, 7), view(mesh, 8)]
+    after_a_cut[0].cut = True
+    for each in after_a_cut:
+        jitter.update(Moment(each))
     assert values(jitter)["jitter"].samples == 1
     assert values(jitter)["jitter"].value == pytest.approx(0, abs=1e-4)
 
@@ -149,6 +153,15 @@ def test_sharpness_falls_with_blur_and_compares_faces_at_the_smaller_size(mesh):
     assert values(same)["sharpness"].value == pytest.approx(1)
 
 
+def test_the_real_face_is_measured_anew_at_each_moment(mesh):
+    rng = np.random.default_rng(0)
+    measure = Sharpness(Setting())
+    for size in (10, 20, 40):  # pictures that are gone may lend their place in memory to the next ones
+        image = np.repeat(rng.normal(120, size, (256, 256, 1)), 3, 2).clip(0, 255).astype(np.uint8)
+        measure.update(Moment(view(mesh, image=image), view(mesh, image=image)))
+    assert measure.generated.total == pytest.approx(measure.real.total)
+
+
 def test_sharpness_of_a_checkerboard_is_its_closed_form(mesh):
     board = 10.0 * (np.indices((256, 256)).sum(0) % 2).astype(np.float32)
     assert face_sharpness(board, mesh) == pytest.approx(40.0**2, rel=0.01)  # the Laplacian is ±4 × 10
@@ -172,4 +185,4 @@ def test_a_change_far_from_the_head_is_seen_and_one_on_the_head_is_not(mesh):
 def test_every_metric_has_a_sentence_and_a_name_with_its_protocol():
     for name, entry in CATALOGUE.items():
         assert entry.spec.says and entry.spec.printed.startswith(name + "[")
-        assert entry.spec.needs <= {"reference", "driving", "source", "audio", "faces", "real"}
+        assert entry.spec.needs <= {"reference", "driving", "source", "audio", "faces", "real", "pixels"}

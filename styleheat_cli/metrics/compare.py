@@ -1,0 +1,384 @@
+"""One generated clip against what it should be: frames aligned by time, looked at once, every metric fed in one pass.
+
+Rules, all of them told in the report where they matter:
+- Time: a generated frame is compared with the other clip's frame that is nearest in time (frames/s may differ); what is
+  longer is compared as far as the shorter reaches.
+- Size: pictures of one shape (within 1 %) are compared at the size of the smaller, by area means; others are refused.
+- Faces: one identity a clip, the largest in its first frame; a moment without a face counts for no face metric.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import FaceError, InputError, RecipeError
+from ..media.ahead import ahead
+from ..media.reader import frames, probe
+from ..progress import Event, Progress, silent
+from ..shot import Clip
+from .face_geometry import CHIN, HAIRLINE
+from .judges import Judges
+from .metric import CATALOGUE, Metric, Moment, Reading, Setting, Spec, View, blank
+from .speech import Heard
+
+SHAPE_TOLERANCE = 0.01
+FACE_BOX = 256.0
+"""Side of the square round the face at the 256 scale, px."""
+REMEDY = {
+    "reference": "needs --reference, the real frames of the same moments",
+    "driving": "needs --driving (or --reference), the clip whose motion it should have",
+    "source": "needs --source, the picture or clip that was edited",
+    "real": "needs --source or --reference",
+    "audio": "needs sound: --audio, or a generated clip that has some",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A generated clip and the files it is judged by. `driving` is the reference unless told otherwise."""
+
+    generated: Path
+    reference: Path | None = None
+    driving: Path | None = None
+    source: Path | None = None
+    audio: Path | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class How:
+    """What to measure and where.
+
+    only: names of metrics; all where empty. region: pixels are compared in the whole `frame`, or in the square of
+    256 px at the 256 scale round the reference's `face`. offset_s: the other clips' time at generated time 0.
+    """
+
+    only: tuple[str, ...] = ()
+    region: str = "frame"
+    offset_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured of one pair: readings, notes on how it was aligned, and how fast it went."""
+
+    pair: Pair
+    readings: list[Reading]
+    notes: list[str]
+    frames: int
+    seconds: float
+
+
+Row = Callable[[float, dict[str, float]], None]
+"""Receives each moment's time and values by metric."""
+
+
+def compare(
+    pair: Pair,
+    how: How | None = None,
+    *,
+    judges: Judges | None = None,
+    pooled: dict[str, Metric] | None = None,
+    row: Row | None = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """Measure one pair.
+
+    Args:
+        pooled: metrics that are fed with all pairs of a set; read them after the last one.
+        row: called at each moment with its values.
+
+    Raises:
+        InputError: a file cannot be read, or pictures that should lie over each other have different shapes.
+        FaceError: pixels are to be compared round a face that no frame shows.
+    """
+    how, judges = how or How(), judges or Judges()
+    clips = _Clips.open(pair)
+    chosen, absent = _chosen(how, clips, judges)
+    setting = Setting(float(clips.generated.fps), float(clips.rate_of_driving), clips.heard, judges)
+    metrics = [_made(entry, setting, pooled) for entry in chosen]
+    looks = any("faces" in entry.spec.needs for entry in chosen) or how.region == "face"
+    begins, count, seen = time.monotonic(), 0, _Seen()
+    for moment in _moments(clips, how, looks, seen):
+        values = {m.spec.name: m.update(moment) for m in metrics}
+        count += 1
+        if row:
+            row(moment.generated.time, {name: value for name, value in values.items() if value is not None})
+        progress(Event(f"measure {pair.name or pair.generated.name}", count, clips.generated.frames))
+    readings = [reading for m in metrics if not m.spec.pooled for reading in m.readings()]
+    readings = [_named(reading, how.region) for reading in readings]
+    return Comparison(
+        pair, _explained(readings, seen) + absent, clips.notes(count, how), count, time.monotonic() - begins
+    )
+
+
+def needed_names(only: Iterable[str]) -> list[type]:
+    """The catalogue's entries of these names, all where none is given.
+
+    Raises:
+        RecipeError: a name is unknown.
+    """
+    names = list(only) or list(CATALOGUE)
+    for name in names:
+        if name not in CATALOGUE:
+            raise RecipeError(f"no metric is called {name}", hint="known: " + ", ".join(CATALOGUE))
+    return [CATALOGUE[name] for name in names]
+
+
+def pixel_metrics() -> frozenset[str]:
+    """Names of the metrics that compare pixels in the chosen region."""
+    return frozenset(name for name, entry in CATALOGUE.items() if "pixels" in entry.spec.needs)
+
+
+def _chosen(how: How, clips: _Clips, judges: Judges) -> tuple[list[type], list[Reading]]:
+    """The metrics that can be measured, and why the others cannot."""
+    chosen, absent = [], []
+    for entry in needed_names(how.only):
+        why = _why_not(entry.spec, clips, judges)
+        if why:
+            absent.append(_named(blank(entry.spec, why), how.region))
+        else:
+            chosen.append(entry)
+    return chosen, absent
+
+
+def _why_not(spec: Spec, clips: _Clips, judges: Judges) -> str:
+    for need, remedy in REMEDY.items():
+        if need in spec.needs and need not in clips.has:
+            return remedy
+    return judges.why_absent(spec.judge) if spec.judge else ""
+
+
+def _made(entry: type, setting: Setting, pooled: dict[str, Metric] | None) -> Metric:
+    if not entry.spec.pooled:
+        return entry(setting)
+    if pooled is None:
+        pooled = {}
+    return pooled.setdefault(entry.spec.name, entry(setting))
+
+
+def _named(reading: Reading, region: str) -> Reading:
+    """Readings of pixels say which pixels, where these are not the whole picture's."""
+    name, _, protocol = reading.name.partition("[")
+    if region == "frame" or name not in pixel_metrics():
+        return reading
+    return replace(reading, name=f"{name}[{protocol.removesuffix(']')}, {region}]")
+
+
+@dataclass
+class _Seen:
+    """How many moments showed a face in which picture."""
+
+    moments: int = 0
+    generated: int = 0
+    other: int = 0
+
+    def count(self, moment: Moment) -> None:
+        other = moment.reference or moment.driving or moment.source
+        self.moments += 1
+        self.generated += moment.generated.face is not None
+        self.other += other is None or other.face is not None
+
+
+def _explained(readings: list[Reading], seen: _Seen) -> list[Reading]:
+    """Readings without a value because of absent faces say in which clip."""
+    if seen.generated and seen.other:
+        return readings
+    which = "the generated clip" if not seen.generated else "the clip it is compared with"
+    why = f"no face was found in {which} ({seen.moments} frames)"
+    return [replace(r, why=why) if r.value is None and "face" in r.why else r for r in readings]
+
+
+@dataclass
+class _Clips:
+    """The probed files of a pair."""
+
+    generated: Clip
+    reference: Clip | None
+    driving: Clip | None
+    source: Clip | None
+    heard: Heard | None
+    has: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def open(cls, pair: Pair) -> _Clips:
+        generated = probe(pair.generated)
+        reference, driving, source = (path and probe(path) for path in (pair.reference, pair.driving, pair.source))
+        for other, flag in ((reference, "--reference"), (source if source and not source.still else None, "--source")):
+            if other is not None:
+                _check_shape(generated, other, flag)
+        heard = Heard(pair.audio) if pair.audio else Heard(pair.generated) if generated.audio else None
+        has = {
+            "reference": reference, "driving": driving or reference, "source": source, "audio": heard,
+            "real": source or reference,
+        }  # fmt: skip
+        return cls(generated, reference, driving, source, heard, frozenset(name for name, file in has.items() if file))
+
+    @property
+    def rate_of_driving(self) -> float:
+        driving = self.driving or self.reference
+        return driving.fps if driving else 0
+
+    def notes(self, count: int, how: How) -> list[str]:
+        """How the clips were laid over each other, where that was not plain."""
+        said = []
+        others = (("reference", self.reference), ("driving clip", self.driving), ("source", self.source))
+        for name, clip in others:
+            if clip is None or clip.still:
+                continue
+            longer = float(self.generated.duration_s - clip.duration_s) + how.offset_s
+            if abs(longer) > 1.5 / float(min(clip.fps, self.generated.fps)) and not self.generated.still:
+                which = "longer" if longer > 0 else "shorter"
+                said.append(
+                    f"the generated clip is {abs(longer):.2f} s {which} than the {name}: {count} frames compared"
+                )
+            if abs(clip.fps - self.generated.fps) > 0.01 * self.generated.fps:
+                said.append(f"the {name} has {float(clip.fps):.5g} frames/s, the generated clip "
+                            f"{float(self.generated.fps):.5g}: aligned by time, the nearest frame counts")  # fmt: skip
+        if self.reference and (self.reference.height, self.reference.width) != (
+            self.generated.height,
+            self.generated.width,
+        ):
+            small, large = sorted((self.reference, self.generated), key=lambda c: c.height * c.width)
+            said.append(f"pictures of {large.width}x{large.height} were made {small.width}x{small.height} (area means)")
+        return said
+
+
+def _check_shape(generated: Clip, other: Clip, flag: str) -> None:
+    shapes = [clip.width / clip.height for clip in (generated, other)]
+    if abs(shapes[0] / shapes[1] - 1) > SHAPE_TOLERANCE:
+        raise InputError(
+            f"{generated.path.name} is {generated.width}x{generated.height}, {other.path.name} "
+            f"{other.width}x{other.height}: they cannot be laid over each other",
+            hint=f"cut both alike; or pass the file as --driving instead of {flag} to compare only how the face moves",
+        )
+
+
+def _moments(clips: _Clips, how: How, looks: bool, seen: _Seen) -> Iterator[Moment]:
+    """The moments of the generated clip, for as long as all other clips have pictures."""
+    others = {
+        name: _Nearest(clip, looks)
+        for name, clip in (("reference", clips.reference), ("driving", clips.driving), ("source", clips.source))
+        if clip is not None
+    }
+    frame = _FaceBox(how.region == "face")
+    own = ahead(_views(clips.generated, looks))
+    try:
+        for view in own:
+            found = {name: nearest.at(view.time + how.offset_s) for name, nearest in others.items()}
+            if any(other is None for other in found.values()):
+                break
+            moment = frame.cut(_same_size(Moment(view, **found)))
+            moment.driving = moment.driving or moment.reference
+            seen.count(moment)
+            yield moment
+    finally:
+        own.close()
+        for nearest in others.values():
+            nearest.close()
+    frame.check(clips.reference or clips.generated)
+
+
+def _views(clip: Clip, looks: bool) -> Iterator[View]:
+    """The clip's pictures with the face of one person, where faces are wanted."""
+    from ..face.landmarks import Landmarker
+    from ..face.track import Follower
+
+    if not looks:
+        yield from (View(frame.image, float(frame.time)) for frame in frames(clip))
+        return
+    with Landmarker() as landmarker:
+        follower = Follower(landmarker, "largest", clip.path.name)
+        for frame in frames(clip):
+            face = follower.step(frame)
+            yield View(frame.image, float(frame.time), face, cut=follower.cut)
+
+
+class _Nearest:
+    """The view of a clip that is nearest to a time; times must not go back. A still is near to all times."""
+
+    def __init__(self, clip: Clip, looks: bool):
+        self.clip = clip
+        self.views = ahead(_views(clip, looks))
+        self.now = self.next = next(self.views)
+        self.next = self._following()
+
+    def at(self, time_s: float) -> View | None:
+        """The view, or nothing once the clip has ended."""
+        if self.clip.still:
+            return self.now
+        while self.next is not None and abs(self.next.time - time_s) <= abs(self.now.time - time_s):
+            self.now, self.next = self.next, self._following()
+        over = self.next is None and time_s > max(float(self.clip.duration_s), self.now.time) + 0.5 / float(
+            self.clip.fps
+        )
+        return None if over else self.now
+
+    def close(self) -> None:
+        self.views.close()
+
+    def _following(self) -> View | None:
+        return next(self.views, None)
+
+
+def _same_size(moment: Moment) -> Moment:
+    """Generated and reference at the size of the smaller; a source clip likewise."""
+    other = moment.reference
+    if other is None or other.image.shape == moment.generated.image.shape:
+        return moment
+    shape = min(moment.generated.image.shape[:2], other.image.shape[:2], key=lambda s: s[0] * s[1])
+    moment.generated, moment.reference = _scaled(moment.generated, shape), _scaled(other, shape)
+    return moment
+
+
+def _scaled(view: View, shape: tuple[int, int]) -> View:
+    height, width = view.image.shape[:2]
+    if (height, width) == tuple(shape):
+        return view
+    image = cv2.resize(view.image, shape[::-1], interpolation=cv2.INTER_AREA)
+    across, down = shape[1] / width, shape[0] / height
+    face = None if view.face is None else (view.face * (across, down, across)).astype(np.float32)
+    return View(image, view.time, face, cut=view.cut)
+
+
+class _FaceBox:
+    """Cuts generated and reference alike, to a square round the reference's face (the generated one's without it).
+
+    The side stays that of the first face seen; the square follows the face, by whole pixels, and stays in the picture.
+    """
+
+    def __init__(self, on: bool):
+        self.on, self.side = on, 0
+        self.box: tuple[int, int, int, int] | None = None
+
+    def cut(self, moment: Moment) -> Moment:
+        if not self.on:
+            return moment
+        leader = moment.reference or moment.generated
+        if leader.face is not None:
+            self.side = self.side or min(round(FACE_BOX * leader.pose.scale), *leader.image.shape[:2])
+            self.box = _square(leader.face, self.side, leader.image.shape)
+        elif self.box is None:  # no face yet: the middle of the picture
+            return moment
+        moment.generated = replace(moment.generated, box=self.box)
+        if moment.reference is not None:
+            moment.reference = replace(moment.reference, box=self.box)
+        return moment
+
+    def check(self, clip: Clip) -> None:
+        if self.on and self.box is None:
+            raise FaceError(f"no face in {clip.path.name}, round which pixels are to be compared",
+                            hint="--region frame compares whole pictures")  # fmt: skip
+
+
+def _square(face: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    x, y = (face[HAIRLINE, :2] + face[CHIN, :2]) / 2
+    x0 = int(np.clip(round(float(x) - side / 2), 0, shape[1] - side))
+    y0 = int(np.clip(round(float(y) - side / 2), 0, shape[0] - side))
+    return x0, y0, x0 + side, y0 + side
