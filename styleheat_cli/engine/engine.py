@@ -1,0 +1,170 @@
+"""Engine: the only one who loads weights, by role, from a family; it turns files into shots and shots into frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..checkpoints.manifest import Family, load_family
+from ..errors import CheckpointError, MachineError
+from ..progress import Progress, silent
+from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..face.morphable import Morphable
+    from .heal import Healing
+    from .retarget import Controls
+
+log = logging.getLogger(__name__)
+
+SMOOTH_S = 0.06  # seconds over which a driver's motion is smoothed unless told otherwise
+
+
+class Engine:
+    """A family of weights on a device: components by role, each loaded when it is first needed.
+
+    device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises MachineError where there is no such device.
+    """
+
+    def __init__(
+        self, weights: str | Path = "default", device: str = "auto", seed: int = 0, checkpoints: Path | None = None
+    ):
+        self.family: Family = load_family(weights, checkpoints)
+        self.wanted_device, self.seed = device, seed
+
+    @cached_property
+    def device(self) -> torch.device:
+        return find_device(self.wanted_device)
+
+    @cached_property
+    def morphable(self) -> Morphable:
+        """The recon role of the embedded family: the landmark morphable model."""
+        from safetensors.numpy import load_file
+
+        from ..face.morphable import Morphable
+
+        arrays = load_file(self.family.component("recon").path())
+        try:
+            return Morphable(**{k: v.astype(np.int64 if v.dtype.kind == "i" else np.float64) for k, v in arrays.items()})
+        except TypeError as error:
+            raise CheckpointError(f"the recon weights of {self.family.name} are of another kind: {error}") from None
+
+    @cached_property
+    def triangles(self) -> np.ndarray:
+        from .mesh import triangles
+
+        return triangles(self.morphable)
+
+    @cached_property
+    def healing(self) -> Healing:
+        """Encoder, generator and calibration, ready to run."""
+        from ..networks.codec import Encoder, Generator
+        from ..networks.healer import Healer
+        from .heal import Healing
+
+        roles = {"encoder": Encoder, "generator": Generator, "calibration": Healer}
+        return Healing(*(self._network(role, kind) for role, kind in roles.items()))
+
+    def _network(self, role: str, kind: type) -> Any:
+        component = self.family.component(role)
+        network = kind(**component.config)
+        network.load_state_dict(component.state_dict())
+        return network.eval().requires_grad_(False).to(self.device)
+
+    def motion_of(
+        self, path: Path, *, face: str | int = "largest", start_s: float | None = None, end_s: float | None = None,
+        on_missing_face: str = "keep", smooth_s: float = SMOOTH_S, progress: Progress = silent,
+    ) -> MotionTrack:  # fmt: skip
+        """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds."""
+        from ..media.motion_file import read_motion
+
+        path = Path(path)
+        if path.suffix.lower() == ".safetensors":
+            motion = _between(read_motion(path), start_s, end_s)
+        else:
+            clip, track = self._track(path, face, start_s, end_s, on_missing_face, progress)
+            from ..face.coefficients import motion_of
+
+            motion = motion_of(self.morphable, track, clip)
+        return smoothed(motion, smooth_s)
+
+    def shot(
+        self, path: Path, *, face: str | int = "largest", start_s: float | None = None, end_s: float | None = None,
+        on_missing_face: str = "keep", progress: Progress = silent,
+    ) -> Shot:  # fmt: skip
+        """The source: its face tracked, its own motion, whose face it is. Nothing is edited yet."""
+        from ..face.coefficients import motion_of, person_of
+
+        clip, track = self._track(Path(path), face, start_s, end_s, on_missing_face, progress)
+        person = person_of(self.morphable, track)
+        own = motion_of(self.morphable, track, clip, person)
+        return Shot(clip, track, own, own, person)
+
+    def _track(self, path, face, start_s, end_s, on_missing_face, progress) -> tuple[Clip, FaceTrack]:
+        from ..face.track import track
+        from ..media.ahead import ahead
+        from ..media.reader import frames, probe
+
+        clip = probe(path)
+        total = _count(clip, start_s, end_s)
+        return clip, track(
+            ahead(frames(clip, start_s, end_s), 4), select=face, height=clip.height, width=clip.width,
+            on_missing=on_missing_face, total=total, progress=progress, name=clip.path.name,
+        )  # fmt: skip
+
+    def retarget(self, shot: Shot, driving: MotionTrack, times: np.ndarray, controls: Controls) -> MotionTrack:
+        """What the source performs at these times when it follows the driver."""
+        from .retarget import retarget
+
+        return retarget(self.morphable, shot.own, driving, times, controls)
+
+    def render(self, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
+        """The frames of the shot's motion, in order: full frames, or the aligned square of `size` pixels."""
+        from .performance import perform
+
+        return perform(self, shot, size=size, crop=crop)
+
+
+def find_device(name: str) -> torch.device:
+    """The device asked for; `auto` takes the best there is."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MachineError(f"no device {name} here: {str(error).splitlines()[0]}", hint="pass --device cpu") from None
+    return device
+
+
+def smoothed(motion: MotionTrack, seconds: float) -> MotionTrack:
+    """The motion smoothed without lag over this many seconds, never across cuts or gaps."""
+    from ..face.smooth import smooth
+
+    if seconds <= 0 or len(motion.times) < 3:
+        return motion
+    coeffs = smooth(motion.coeffs, motion.times, seconds, cuts=motion.cuts, seen=motion.seen)
+    return motion.with_(coeffs=coeffs.astype(np.float32))
+
+
+def _between(motion: MotionTrack, start_s: float | None, end_s: float | None) -> MotionTrack:
+    start, end = start_s or 0.0, np.inf if end_s is None else end_s
+    keep = (motion.times >= start - 1e-9) & (motion.times < end - 1e-9)
+    seen = None if motion.seen is None else motion.seen[keep]
+    return motion.with_(coeffs=motion.coeffs[keep], times=motion.times[keep], seen=seen)
+
+
+def _count(clip: Clip, start_s: float | None, end_s: float | None) -> int:
+    if clip.still or (start_s is None and end_s is None):
+        return clip.frames
+    span = min(float(clip.duration_s), end_s or float("inf")) - (start_s or 0.0)
+    return max(0, round(span * float(clip.fps)))

@@ -1,0 +1,134 @@
+"""The inside of a mouth that the source never showed: f warped at 64x64, calibrated, synthesised, laid between the lips.
+
+Only the cells round the mouth are computed: encoder, calibration and generator are convolutional, so a window of f gives
+the window of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..face.regions import INNER_LIPS, MOUTH_CORNERS
+from ..media.pixels import to_images, to_tensor
+from ..networks.codec import STRIDE, Encoder, Generator
+from ..networks.healer import Healer
+from .mesh import GRID
+from .plate import drawn
+
+SIDE = 512  # pixels of the crop for which encoder and generator are made
+CELLS = 24  # side of the window round the mouth, in cells of f
+WINDOW = CELLS * STRIDE
+RIM = 1.3  # pixels at 512 of blur between the lips and what lies inside
+PARTED = (1.0, 3.0)  # pixels at 512 between the lips from which their inside is drawn, and wholly drawn
+
+
+@dataclass(frozen=True)
+class Healing:
+    """The networks that heal, on one device and of one float type, and what they were given."""
+
+    encoder: Encoder
+    generator: Generator
+    healer: Healer
+
+    @property
+    def like(self) -> Tensor:
+        return self.generator.rgb.weight
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A source frame inverted: f (1, C, 64, 64) and w (1, D); lips (64, 64) share of each cell inside the open mouth."""
+
+    f: Tensor
+    w: Tensor
+    lips: Tensor
+
+
+@torch.inference_mode()
+def invert(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> Feature:
+    """The feature of a crop (S, S, 3) uint8 whose landmarks (478, 3) are in its pixels."""
+    scale = SIDE / len(image)
+    if len(image) != SIDE:
+        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    f, w = healing.encoder(to_tensor(image[None]).to(healing.like))
+    lips = torch.from_numpy(drawn(landmarks[list(INNER_LIPS), :2] * scale, (SIDE, SIDE)))[None, None]
+    return Feature(f, w, F.avg_pool2d(lips, STRIDE).to(healing.like))
+
+
+@torch.inference_mode()
+def heal(
+    healing: Healing, feature: Feature, image: np.ndarray, target: np.ndarray, source_at: np.ndarray, motion: np.ndarray
+) -> None:
+    """Draws the inside of the target's mouth into a warped picture (S, S, 3) uint8, in place.
+
+    target (N, 3): the mesh in pixels of the picture; source_at (256, 256, 2): the flow's map in the same pixels;
+    motion (67,): expression and angles of the target.
+    """
+    scale = SIDE / len(image)
+    outline = target[list(INNER_LIPS), :2] * scale
+    share = _parted(outline)
+    if share <= 0:
+        return
+    corner = _window_corner(target[:, :2] * scale)
+    inside = drawn(outline - corner, (WINDOW, WINDOW))
+    made = _synthesised(healing, feature, inside, source_at * scale, corner, motion)
+    _lay(image, made, share * cv2.GaussianBlur(inside, (0, 0), RIM), corner, scale)
+
+
+def _parted(outline: np.ndarray) -> float:
+    """0 where the lips touch, 1 where they are clearly apart."""
+    height = cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(outline[0] - outline[10]), 1)
+    return float(np.clip((height - PARTED[0]) / (PARTED[1] - PARTED[0]), 0, 1))
+
+
+def _window_corner(points: np.ndarray) -> np.ndarray:
+    """(2,) int x, y in pixels at 512: the window's corner, on whole cells, the mouth in its middle."""
+    middle = points[list(MOUTH_CORNERS)].mean(0) * 0.5 + points[[13, 14]].mean(0) * 0.5
+    corner = np.round((middle - WINDOW / 2) / STRIDE).astype(int) * STRIDE
+    return np.clip(corner, 0, SIDE - WINDOW)
+
+
+def guides(lips: Tensor, warped_lips: Tensor, grid: Tensor) -> Tensor:
+    """(N, 4, h, w): inner mouth of the target, of the warped source, vertical density of the flow, inside the source.
+
+    grid (N, h, w, 2): where each cell comes from, -1 to 1 over the source window.
+    """
+    rows = grid.shape[1]
+    density = F.pad((grid[:, 1:] - grid[:, :-1])[..., 1] * (rows / 2), (0, 0, 0, 1))[:, None]
+    within = (grid.abs().amax(-1) < 1).to(grid.dtype)[:, None]
+    return torch.cat([lips, warped_lips, density, within], 1)
+
+
+def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndarray:
+    """(192, 192, 3) uint8: the window of the picture that the calibrated f gives."""
+    cell = GRID // (SIDE // STRIDE)  # raster cells of the flow in one cell of f
+    rows, columns = (slice(c // STRIDE * cell, (c // STRIDE + CELLS) * cell) for c in corner[::-1])
+    at = cv2.resize(source_at[rows, columns], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    grid = torch.from_numpy(at)[None].to(healing.like) / (SIDE / 2) - 1
+    f = F.grid_sample(feature.f, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    warped_lips = F.grid_sample(feature.lips, grid, mode="bilinear", align_corners=False)
+    lips = F.avg_pool2d(torch.from_numpy(inside)[None, None].to(healing.like), STRIDE)
+    hints = guides(lips, warped_lips, (grid - grid.mean((1, 2), keepdim=True)) * (SIDE / WINDOW))
+    healed = healing.healer(f, hints, torch.from_numpy(motion)[None].to(healing.like))
+    return to_images(healing.generator(healed, feature.w).float())[0]
+
+
+def _lay(image: np.ndarray, made: np.ndarray, share: np.ndarray, corner: np.ndarray, scale: float) -> None:
+    """Blends a window made at 512 into a picture of any size, in place."""
+    columns, rows = np.flatnonzero(share.max(0) > 0), np.flatnonzero(share.max(1) > 0)
+    low = np.floor((corner + [columns[0], rows[0]]) / scale).astype(int)
+    high = np.ceil((corner + [columns[-1] + 1, rows[-1] + 1]) / scale).astype(int)
+    low, high = np.clip(low - 1, 0, len(image)), np.clip(high + 1, 0, len(image))
+    to_window = np.array([[scale, 0, (low[0] + 0.5) * scale - corner[0] - 0.5],
+                          [0, scale, (low[1] + 0.5) * scale - corner[1] - 0.5]])  # fmt: skip
+    size, back = tuple(int(n) for n in high - low), cv2.WARP_INVERSE_MAP
+    made = cv2.warpAffine(made, to_window, size, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(share.astype(np.float32), to_window, size, flags=cv2.INTER_LINEAR | back)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    part[:] = cv2.blendLinear(made, np.ascontiguousarray(part), share, 1 - share)

@@ -1,0 +1,142 @@
+"""The one streaming pass over frames: each output time's source frame, its target, its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..face.align import crop_image, paste
+from ..face.morphable import Fit, canonical, fit_frames, placed, rotation
+from ..shot import Frame, Shot
+from .heal import Feature, heal, invert
+from .mesh import target_mesh
+from .plate import Plate, make_plate
+from .synthesis import warped
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+CROP_SIDE = 512  # side of the aligned square unless told otherwise
+LARGEST_SIDE = 1536  # the head is worked on at its own resolution up to this
+PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A source frame ready to perform: its plate, its feature, and how its landmarks differ from the model's."""
+
+    frame: Frame
+    crop: np.ndarray  # [2 3] frame pixels -> unit square
+    plate: Plate
+    feature: Feature
+    leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains
+
+
+def perform(engine: Engine, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
+    """The output's frames in order; where the source has no face, its own picture."""
+    side = _working_side(shot, size, crop)
+    for row, (source_row, frame) in enumerate(_source_frames(shot)):
+        timed = _timed(shot, row, frame)
+        if not _has_face(shot, source_row):
+            image = crop_image(frame.image, shot.face.crop[source_row], side) if crop else frame.image
+            yield Frame(row, timed.pts, timed.time, image)
+            continue
+        if row == 0 or not shot.clip.still:
+            stage = make_stage(engine, shot, frame, source_row, side)
+        image, changed = picture(engine, shot, stage, row)
+        if not crop:
+            image = paste(stage.frame.image, image, changed * _rim(side), stage.crop)
+        yield Frame(row, timed.pts, timed.time, image)
+
+
+def make_stage(engine: Engine, shot: Shot, frame: Frame, row: int, side: int) -> Stage:
+    """Takes a source frame apart, in a crop of `side` pixels."""
+    model, crop = engine.morphable, shot.face.crop[row].astype(np.float64)
+    landmarks = into_crop(np.asarray(shot.face.landmarks[row], np.float64), crop, side)
+    fit = fit_frames(model, landmarks[None], shot.person.identity, shot.person.own)
+    image = crop_image(frame.image, crop, side)
+    plate = make_plate(model, image, landmarks, fit)
+    explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
+    seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
+    return Stage(frame, crop, plate, invert(engine.healing, image, landmarks), seen - explained)
+
+
+def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """(S, S, 3) uint8 of one output row, and (S, S) float32 where it differs from the source."""
+    model, side = engine.morphable, stage.plate.side
+    expression, angles = shot.motion.expression[row], shot.motion.angles[row]
+    shape = model.shape(shot.person.identity, expression[None], angles[None])[0] + shot.person.own + stage.leftover
+    place = _place(shot, row, stage, side)
+    landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
+    target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place, side)
+    made = warped(stage.plate, target, engine.triangles)
+    motion = np.concatenate([expression, angles]).astype(np.float32)
+    heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
+    return made.image, made.changed
+
+
+def into_crop(landmarks: np.ndarray, crop: np.ndarray, side: int) -> np.ndarray:
+    """(478, 3) frame pixels -> pixels of the crop; depth scales along."""
+    linear, shift = side * crop[:, :2], side * crop[:, 2]
+    scale = np.sqrt(np.linalg.det(linear))
+    return np.column_stack([landmarks[:, :2] @ linear.T + shift, landmarks[:, 2] * scale])
+
+
+def _place(shot: Shot, row: int, stage: Stage, side: int) -> tuple[float, np.ndarray, np.ndarray]:
+    """(scale, R, shift) of the head in crop pixels for an output row."""
+    at = into_crop(np.append(shot.motion.head_at[row], 0)[None], stage.crop, side)[0]
+    scale = shot.motion.head_size[row] * side * np.sqrt(np.linalg.det(stage.crop[:, :2]))
+    at[2] = stage.plate.place[2][2]
+    return float(scale), rotation(shot.motion.angles[row]), at
+
+
+def _working_side(shot: Shot, size: int | None, crop: bool) -> int:
+    if crop:
+        return size or CROP_SIDE
+    sides = 1 / np.sqrt(np.linalg.det(shot.face.crop[:, :, :2].astype(np.float64)))
+    return int(np.clip(np.ceil(np.median(sides) / 64) * 64, 256, LARGEST_SIDE))
+
+
+def _has_face(shot: Shot, row: int) -> bool:
+    return bool(shot.face.seen[row])
+
+
+def _source_frames(shot: Shot) -> Iterator[tuple[int, Frame]]:
+    """For each output row the source's row and frame on screen at that time."""
+    from ..media.ahead import ahead
+    from ..media.reader import frames
+
+    times = shot.motion.times
+    if shot.clip.still:
+        still = next(iter(frames(shot.clip)))
+        for _ in times:
+            yield 0, still
+        return
+    rows = np.searchsorted(shot.face.times, times + 1e-6, side="right") - 1
+    stop = float(shot.face.times[-1]) + 1e-6
+    stream = enumerate(ahead(frames(shot.clip, float(shot.face.times[0]), stop), 4))
+    row, frame = next(stream)
+    for wanted in rows:
+        while row < wanted:
+            row, frame = next(stream)
+        yield row, frame
+
+
+def _timed(shot: Shot, row: int, frame: Frame) -> Frame:
+    """The output row's exact time: that of the timeline's own frame."""
+    timeline = shot.timeline or shot.clip
+    base = timeline.time_base
+    first = round(Fraction(float(shot.motion.times[0])) / base)
+    pts = round(Fraction(float(shot.motion.times[row])) / base) - first
+    return Frame(row, pts, pts * base, frame.image)
+
+
+def _rim(side: int) -> np.ndarray:
+    """(S, S) float32: 1 inside the square, 0 at its edge."""
+    ramp = np.clip(np.minimum(np.arange(side), np.arange(side)[::-1]) / (PASTE_RIM * side), 0, 1).astype(np.float32)
+    return cv2.min(np.broadcast_to(ramp, (side, side)).copy(), np.broadcast_to(ramp[:, None], (side, side)).copy())

@@ -1,0 +1,140 @@
+"""A source frame taken apart: person, background, eyeballs, and where its mesh lies. What moves later is cut here once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..face.matte import matte
+from ..face.morphable import Fit, Morphable, rotation
+from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from .mesh import source_mesh
+
+FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
+EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
+EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
+OPEN_ENOUGH = 0.12  # height of an eye opening, in its widths, under which its eyeball cannot be read
+
+
+@dataclass(frozen=True)
+class Eyeball:
+    """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, iris and eye corners there."""
+
+    patch: np.ndarray
+    corner: np.ndarray
+    iris: np.ndarray
+    ends: np.ndarray  # [2 2]: the points of the eye's two corners
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A source frame's crop, (S, S, 3) uint8, and its layers, all in crop pixels.
+
+    person: the picture with the person's colours carried on beyond their outline; background: with the person
+    taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
+    place: (scale, R, shift) of the head; eyeballs: where they can be read.
+    """
+
+    image: np.ndarray
+    person: np.ndarray
+    background: np.ndarray
+    alpha: np.ndarray
+    landmarks: np.ndarray
+    vertices: np.ndarray
+    place: tuple[float, np.ndarray, np.ndarray]
+    eyeballs: tuple[Eyeball | None, Eyeball | None]
+
+    @property
+    def side(self) -> int:
+        return len(self.image)
+
+
+def make_plate(model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit) -> Plate:
+    """The layers of a crop (S, S, 3) with its landmarks (478, 3) and their fit, both in crop pixels."""
+    alpha = person_alpha(image, landmarks)
+    place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
+    return Plate(
+        image=image,
+        person=_blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1)),
+        background=_blended(image, filled(image, _grown(alpha) < 0.03), np.clip(30 * _grown(alpha), 0, 1)),
+        alpha=alpha,
+        landmarks=landmarks,
+        vertices=source_mesh(model, landmarks, fit),
+        place=place,
+        eyeballs=tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES),
+    )
+
+
+def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(S, S) float32 in [0, 1]: how much of each pixel is person; the face itself always is."""
+    alpha = matte(image)
+    face = np.zeros(image.shape[:2], np.float32)
+    hull = cv2.convexHull(landmarks[:468, :2].astype(np.float32))
+    cv2.fillConvexPoly(face, np.round(hull * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
+    return np.maximum(alpha, cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+
+
+def _grown(alpha: np.ndarray) -> np.ndarray:
+    """The matte made a little larger: the background must not carry the person's rim."""
+    radius = max(3, len(alpha) // 64) | 1
+    return cv2.GaussianBlur(cv2.dilate(alpha, np.ones((radius, radius))), (0, 0), radius / 4)
+
+
+def _blended(image: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return cv2.blendLinear(other, image, share.astype(np.float32), (1 - share).astype(np.float32))
+
+
+def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(S, S, 3) uint8: what is not known is carried on from what is, smoothly (push-pull, Gortler et al. 1996)."""
+    side = min(FILL_SIDE, len(image))
+    size = (side * image.shape[1] // len(image), side)
+    weight = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(image.astype(np.float32) * known[..., None], size, interpolation=cv2.INTER_AREA)
+    levels = [(colours, weight)]
+    while min(levels[-1][1].shape) > 2:
+        levels.append(tuple(cv2.pyrDown(part) for part in levels[-1]))
+    below = levels[-1][0] / np.maximum(levels[-1][1], 1e-4)[..., None]
+    for colours, weight in reversed(levels[:-1]):
+        below = cv2.pyrUp(below, dstsize=weight.shape[::-1])
+        sure = np.clip(4 * weight, 0, 1)[..., None]
+        below = sure * colours / np.maximum(weight, 1e-4)[..., None] + (1 - sure) * below
+    whole = cv2.resize(below, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(whole + 0.5, 0, 255).astype(np.uint8)
+
+
+def _eyeball(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], iris: tuple[int, ...]) -> Eyeball | None:
+    outline = landmarks[list(ring), :2]
+    ends = outline[[0, len(ring) // 2]]
+    width = np.linalg.norm(ends[1] - ends[0])
+    if opening(outline) < OPEN_ENOUGH * width:
+        return None
+    corner = np.floor(ends.mean(0) - EYE_REACH * width / 2).astype(int)
+    corner, far = np.clip(corner, 0, len(image)), np.clip(corner + int(EYE_REACH * width), 0, len(image))
+    patch = image[corner[1] : far[1], corner[0] : far[0]]
+    if min(patch.shape[:2]) < 4:
+        return None
+    inside = cv2.erode(drawn(outline - corner, patch.shape[:2]), np.ones((3, 3))) > 0.7
+    if not inside.any():
+        return None
+    return Eyeball(_spread(patch, inside), corner.astype(float), landmarks[iris[0], :2], ends)
+
+
+def _spread(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The eye's own pixels kept, the lids replaced by the colours next to them."""
+    soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
+    return _blended(patch, filled(patch, inside), np.clip(1 - soft * inside, 0, 1))
+
+
+def opening(outline: np.ndarray) -> float:
+    """Pixels between the lids: the area inside the outline (16, 2) over the distance of its corners."""
+    ends = outline[[0, len(outline) // 2]]
+    return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
+
+
+def drawn(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: a polygon's inside, anti-aliased; points count from the corner of the first pixel."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round((outline - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return mask.astype(np.float32) / 255

@@ -1,0 +1,87 @@
+"""From a plate and a target mesh to a picture: warp, calibrate, synthesise, add the detail, lay the layers.
+
+The pass of StyleHEAT (Yin et al. 2022, section 3): the flow moves f at 64x64, the calibration heals it, the generator
+makes the picture. What the source shows comes through with its full detail, warped by the same flow at the picture's own
+resolution; what it does not show (the inside of a mouth that was closed) is the generator's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..face.regions import INNER_LIPS
+from .mesh import GRID, backward_map
+from .plate import EYES, Eyeball, Plate, drawn, opening
+
+MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
+LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
+
+
+@dataclass(frozen=True)
+class Warped:
+    """What the flow made of a plate: image (S, S, 3) uint8, where it differs from the source (S, S) float32 in [0, 1],
+    and the flow's map (256, 256, 2) in crop pixels."""
+
+    image: np.ndarray
+    changed: np.ndarray
+    source_at: np.ndarray
+
+
+def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
+    """The plate's person moved to the target mesh (N, 3) over their still background, with living eyes."""
+    side = plate.side
+    source_at, _ = backward_map(plate.vertices, target, faces, side)
+    fine = cv2.resize(source_at, (side, side), interpolation=cv2.INTER_LINEAR) - 0.5
+    person = cv2.remap(plate.person, fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    laid = cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
+    changed = _changed(source_at, side)
+    image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
+    for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):
+        if eyeball is not None:
+            _look(image, eyeball, target[list(ring), :2], target[iris[0], :2], side)
+    return Warped(image, changed, source_at)
+
+
+def _changed(source_at: np.ndarray, side: int) -> np.ndarray:
+    """(S, S) float32: 0 where the flow rests, 1 where it moves by a pixel or more, soft between."""
+    centres = ((np.arange(GRID) + 0.5) * (side / GRID)).astype(np.float32)
+    away = np.maximum(np.abs(source_at[..., 0] - centres), np.abs(source_at[..., 1] - centres[:, None]))
+    share = np.clip(away * (512 / side) / MOVED, 0, 1)
+    share = cv2.blur(cv2.dilate(share, np.ones((5, 5))), (5, 5))
+    return cv2.resize(np.clip(share * 1.02 - 0.01, 0, 1), (side, side), interpolation=cv2.INTER_LINEAR)
+
+
+def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.ndarray, side: int) -> None:
+    """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
+    if opening(outline) < 1.0 * side / 512:
+        return
+    low = np.clip(np.floor(outline.min(0)).astype(int) - 2, 0, side)
+    high = np.clip(np.ceil(outline.max(0)).astype(int) + 3, 0, side)
+    if (high <= low).any():
+        return
+    turn, shift = _similarity(outline[[0, len(outline) // 2]], eyeball.ends)
+    shift = shift + eyeball.iris - (turn @ iris + shift)
+    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
+    at = np.stack([x, y], -1) @ turn.T + shift - eyeball.corner - 0.5
+    seen = cv2.remap(eyeball.patch, at.astype(np.float32), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.GaussianBlur(drawn(outline - low, seen.shape[:2]), (0, 0), LID_EDGE * side / 512)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    part[:] = cv2.blendLinear(seen, np.ascontiguousarray(part), share, 1 - share)
+
+
+def _similarity(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2, 2) and (2,): rotation with scale, and shift, that carry two points to two others."""
+    a, b = at[1] - at[0], to[1] - to[0]
+    size = max(float(a @ a), 1e-6)
+    cos, sin = float(a @ b) / size, float(a[0] * b[1] - a[1] * b[0]) / size
+    turn = np.array([[cos, -sin], [sin, cos]])
+    return turn, to[0] - turn @ at[0]
+
+
+def lips_outline(target: np.ndarray) -> np.ndarray:
+    """(20, 2) the inner rim of the lips of a mesh."""
+    return target[list(INNER_LIPS), :2]
