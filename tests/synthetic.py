@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation
 from PIL import Image
 
 RATES = {
@@ -33,7 +34,7 @@ def face_frames(count: int, height: int = 256, width: int = 256, *, shift_px: fl
     """The portrait's head, drifting left and right by `shift_px` over the clip."""
     head = Image.fromarray(face(1024)).crop((250, 0, 660, 410))
     wide = head.resize((width + 2 * int(shift_px), height), Image.Resampling.LANCZOS)
-    offsets = (int(round(shift_px * (1 + np.sin(2 * np.pi * i / max(count, 2))))) for i in range(count))
+    offsets = (round(shift_px * (1 + np.sin(2 * np.pi * i / max(count, 2)))) for i in range(count))
     return [np.ascontiguousarray(np.asarray(wide)[:, x : x + width]) for x in offsets]
 
 
@@ -86,22 +87,23 @@ def clicks(seconds: float, rate: int = 48000, *, every_s: float = 1.0) -> np.nda
 
 
 def write_clip(
-    path: Path, pictures: Iterable[np.ndarray], *, fps: Fraction | int = Fraction(25), time_base: Fraction | None = None,
+    path: Path, pictures: Iterable[np.ndarray], *, fps: Fraction | int = 25, time_base: Fraction | None = None,
     pts: Sequence[int] | None = None, codec: str = "libx264", pixel_format: str = "yuv420p",
     options: dict[str, str] | None = None, muxer: str | None = None, rotation: int = 0, aspect: Fraction | None = None,
     gop: int | None = None, sound: np.ndarray | None = None, rate: int = 48000, sound_codec: str = "aac",
     sound_format: str = "fltp", layout: str | None = None, sound_start_s: float = 0, start_s: float = 0,
-    colour: tuple[int, int, int, int] | None = None, interlaced: bool = False,
+    colour: tuple[int, int, int, int] | None = None, container: dict[str, str] | None = None,
     prepare: Callable[[av.VideoFrame], av.VideoFrame] | None = None,
 ) -> Path:  # fmt: skip
     """A file of these pictures (each (H, W, 3) uint8 RGB, all of one size) and this sound ((channels, n) float32).
 
     pts: times in `time_base`; by default the n-th picture at n / fps. rotation: degrees that players turn clockwise.
     colour: (space, primaries, transfer, range) tags. start_s: time of the first picture; sound_start_s: of the sound.
+    container: options of the muxer. prepare: changes each picture before it is encoded.
     """
     fps = Fraction(fps)
     time_base = time_base or 1 / fps
-    with av.open(str(path), "w", format=muxer) as output:
+    with av.open(str(path), "w", format=muxer, options=container or {}) as output:
         stream, made = None, None
         offset = round(start_s / time_base)
         for i, picture in enumerate(pictures):
@@ -140,12 +142,13 @@ def _picture_stream(output, picture, fps, time_base, codec, pixel_format, option
 
 
 def _frame(picture: np.ndarray, pixel_format: str, colour) -> av.VideoFrame:
-    alpha = "rgba" if picture.shape[2] == 4 else "rgb24"
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), alpha)
-    if not colour:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgba" if picture.shape[2] == 4 else "rgb24")
+    if not colour or not pixel_format.startswith("yuv"):
         return frame.reformat(format=pixel_format)
-    return frame.reformat(format=pixel_format, dst_colorspace=colour[0] if colour[0] != 9 else 9,
-                          dst_color_range=colour[3])  # fmt: skip
+    return frame.reformat(
+        format=pixel_format, dst_colorspace=colour[0], src_color_range=2, dst_color_range=colour[3],
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+    )  # fmt: skip
 
 
 def _sound_stream(output, sound, rate, codec, layout):
@@ -155,8 +158,8 @@ def _sound_stream(output, sound, rate, codec, layout):
 
 def _write_sound(output, stream, sound, rate, sample_format, start_s, piece=1024):
     context = stream.codec_context
-    resampler = av.AudioResampler(format=context.format.name if context.format else sample_format, layout=context.layout.name, rate=rate,
-                                  frame_size=context.frame_size or 0)  # fmt: skip
+    known = context.format.name if context.format else sample_format
+    resampler = av.AudioResampler(known, context.layout.name, rate, frame_size=context.frame_size or 0)
     offset = round(start_s * rate)
     for at in range(0, sound.shape[1], piece):
         frame = av.AudioFrame.from_ndarray(
@@ -197,7 +200,7 @@ def vfr_clip(path: Path, **how) -> Path:
 def flash_and_click(
     path: Path, seconds: float, *, fps: Fraction = Fraction(30000, 1001), every_s: float = 1.0, size: int = 64, **how
 ) -> Path:
-    """A black clip that goes white for one picture, the one on screen at each multiple of `every_s`, with a click there."""
+    """A black clip, white for the one picture on screen at each multiple of `every_s`, with a click at that time."""
     count = int(seconds * fps)
     lit = {int(k * Fraction(every_s) * fps) for k in range(int(seconds / every_s) + 1)}
     pictures = (np.full((size, size, 3), 255 if i in lit else 0, np.uint8) for i in range(count))

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .container import opened, sound_stream
 from .sound import blocks
-from .timeline import zero_of
+from .timeline import seconds, zero_of
 
 SPEECH_RATE = 16_000  # Hz
 BANDS = 80  # the paper's acoustic features
@@ -35,8 +35,8 @@ def samples(
         if stream is None:
             raise InputError(f"{path.name} has no sound", hint="give a file with sound, such as wav, mp3 or mp4")
         rate = rate or stream.codec_context.sample_rate
-        length = None if end_s is None else round((Fraction(end_s) - Fraction(start_s)) * rate)
-        pieces = _mono(source, stream, path, rate, origin + Fraction(start_s), length)
+        length = None if end_s is None else round((seconds(end_s) - seconds(start_s)) * rate)
+        pieces = _mono(source, stream, path, rate, origin + seconds(start_s), length)
         found = _joined(pieces, length)
     if not len(found):
         raise InputError(f"{path.name} has no sound from {float(start_s):.2f} s on", hint="check --start and --end")

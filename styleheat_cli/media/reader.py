@@ -21,7 +21,7 @@ from .container import check_readable, opened, picture_stream, sound_stream
 from .decode import decoded
 from .orientation import upright
 from .still import is_still, read_image
-from .timeline import DEFAULT_FPS, Timeline, timeline
+from .timeline import DEFAULT_FPS, Timeline, seconds, timeline
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def frames(clip: Clip, start_s: float | None = None, end_s: float | None = None)
     if clip.codec == PHOTO:
         yield Frame(0, 0, Fraction(0), read_image(clip.path))
         return
-    start, end = Fraction(start_s or 0), None if end_s is None else Fraction(end_s)
+    start, end = seconds(start_s or 0), None if end_s is None else seconds(end_s)
     times = timeline(clip.path)
     turned = times.look.degrees in (90, 270)
     to_rgb = ToRGB(*((clip.width, clip.height) if turned else (clip.height, clip.width)))

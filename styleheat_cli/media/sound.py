@@ -18,7 +18,7 @@ from ..errors import InputError
 from .container import opened, sound_stream
 from .decode import decoded
 from .formats import Format
-from .timeline import until_broken, zero_of
+from .timeline import seconds, until_broken, zero_of
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ class Track:
         stream = sound_stream(source)
         if stream is None:
             raise InputError(f"{path.name} has no sound", hint="--audio-from none makes a silent video")
-        start = zero_of(path) + Fraction(sound.start_s)
-        length = None if sound.end_s is None else Fraction(sound.end_s) - Fraction(sound.start_s)
+        start = zero_of(path) + seconds(sound.start_s)
+        length = None if sound.end_s is None else seconds(sound.end_s) - seconds(sound.start_s)
         self.copied = stream.codec_context.name in form.takes
         way = _copied if self.copied else _encoded
         packets = _before(length, way(source, stream, start, output, form, path))

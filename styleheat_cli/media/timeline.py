@@ -23,6 +23,7 @@ from .orientation import turn_of
 log = logging.getLogger(__name__)
 
 DEFAULT_FPS = Fraction(25)
+LEADING = 32  # packets after a key frame that may be shown before it; an earlier time further on is another story
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Look:
 class Timeline:
     """The times that the container gives for its pictures, from the first one that can be decoded.
 
-    pts: (T,) int64 in `time_base`, sorted, as in the file (not from zero). count: pictures, with or without a time.
+    pts: (T,) int64 in `time_base`, sorted, as in the file (not from zero). origin: the first picture's.
+    count: pictures, with or without a time.
     clean: every picture has a time of its own, so that its index can be looked up by it.
     sound_s: start and end of the sound in seconds, as in the file; None without sound.
     """
 
     pts: np.ndarray
+    origin: int
     count: int
     clean: bool
     time_base: Fraction
@@ -53,11 +56,6 @@ class Timeline:
     last_duration: int
     look: Look
     sound_s: tuple[Fraction, Fraction] | None
-
-    @property
-    def origin(self) -> int:
-        """The first picture's time, as in the file."""
-        return int(self.pts[0]) if len(self.pts) else 0
 
     @property
     def step(self) -> int:
@@ -89,13 +87,25 @@ def _timeline(path: Path, size: int, changed_ns: int) -> Timeline:
         pictures, sound = _packets(container, stream)
         _note_missing_end(container, stream, len(pictures), path)
         time_base, average = stream.time_base, stream.average_rate
-    if first is not None:
-        pictures = [(pts, length) for pts, length in pictures if pts is None or pts >= first]
+    pictures = _from_first(pictures, first)
     timed = sorted((pts, length) for pts, length in pictures if pts is not None)
     pts = np.array([pts for pts, _ in timed], np.int64)
-    clean = 0 < len(pts) == len(pictures) and bool((np.diff(pts) > 0).all())
+    clean = 0 < len(pts) == len(pictures) and pts[0] == first and bool((np.diff(pts) > 0).all())
     fps = Fraction(average) if average else _mean_rate(pts, time_base)
-    return Timeline(pts, len(pictures), clean, time_base, fps, timed[-1][1] if timed else 0, look, sound)
+    last_duration = timed[-1][1] if timed else 0
+    return Timeline(pts, first or 0, len(pictures), clean, time_base, fps, last_duration, look, sound)
+
+
+def _from_first(pictures: list[tuple[int | None, int]], first: int | None) -> list[tuple[int | None, int]]:
+    """The pictures without those that precede the first decodable one, in the file or on screen."""
+    at = next((i for i, (pts, _) in enumerate(pictures) if pts == first), None)
+    if first is None or at is None:
+        return pictures
+    return [
+        (pts, length)
+        for i, (pts, length) in enumerate(pictures[at:])
+        if pts is None or pts >= first or i > LEADING
+    ]  # fmt: skip
 
 
 def _first_picture(path: Path) -> tuple[int | None, Look]:
@@ -163,6 +173,11 @@ def _note_missing_end(container: InputContainer, stream: av.VideoStream, found: 
 def _mean_rate(pts: np.ndarray, time_base: Fraction) -> Fraction:
     span = int(pts[-1] - pts[0]) if len(pts) > 1 else 0
     return (len(pts) - 1) / (span * time_base) if span else DEFAULT_FPS
+
+
+def seconds(value: Fraction | float) -> Fraction:
+    """A time as people or floats give it, as the fraction that was meant: 0.7 is 7/10, 0.0333666… is 1001/30000."""
+    return Fraction(value).limit_denominator(1_000_000)
 
 
 def zero_of(path: Path | str) -> Fraction:
