@@ -22,6 +22,7 @@ RECORD = "styleheat"  # the metadata key that holds the recipe
 FRAMES_AHEAD = 4
 SHEET_MOMENTS = 6
 SHEET_HEIGHT = 256  # px
+NEAR = 0.7  # share of the picture's shorter side under which a head counts as small on a sheet
 
 
 def takers(plan: Plan, shot: Shot, timeline: Clip, total: int) -> list[Any]:
@@ -29,7 +30,7 @@ def takers(plan: Plan, shot: Shot, timeline: Clip, total: int) -> list[Any]:
     view = DrivingView(shot, plan.recipe.steps)
     wanting: list[Any] = []
     if plan.recipe.render.sheet:
-        wanting.append(Sheet(plan.recipe.render.sheet, view, shot, total))
+        wanting.append(Sheet(plan.recipe.render.sheet, view, shot, total, whole=plan.recipe.render.crop))
     if plan.recipe.render.side_by_side:
         wanting.append(Comparison(plan, shot, timeline, view))
     return [*wanting, Film(plan, plan.output, shot, timeline, plan.height, plan.width)]
@@ -76,7 +77,7 @@ class DrivingView:
     """What drives, as pictures: the driving clip on screen at a time of the output, or the source where only a motion drives."""
 
     def __init__(self, shot: Shot, steps: tuple):
-        driven = shot.driving is not None and shot.driving.path.is_file()
+        self.driven = driven = shot.driving is not None and shot.driving.path.is_file()
         self.clip = shot.driving if driven else shot.clip
         self.label = "driving" if driven else "source"
         self.begins = float(shot.motion.times[0])
@@ -146,12 +147,12 @@ class Comparison:
 
 
 class Sheet:
-    """Six moments as one picture: the driving clip above, the result below."""
+    """Six moments as one picture: the driving clip above, the result below; a small head is shown near."""
 
-    def __init__(self, path: Path, view: DrivingView, shot: Shot, total: int):
+    def __init__(self, path: Path, view: DrivingView, shot: Shot, total: int, whole: bool):
         self.path, self.view = path, view
+        self.near = None if whole else head_region(shot)
         self.wanted = {round((moment + 0.5) * total / SHEET_MOMENTS - 0.5) for moment in range(SHEET_MOMENTS)}
-        self.base = (shot.timeline or shot.clip).time_base
         self.rows: tuple[list, list] = ([], [])
         self.count, self.first = 0, None
 
@@ -161,8 +162,9 @@ class Sheet:
     def take(self, image: np.ndarray, frame: Frame) -> None:
         self.first = frame.time if self.first is None else self.first
         if self.count in self.wanted:
-            self.rows[0].append(shrunk(self.view.at(float(frame.time - self.first))))
-            self.rows[1].append(shrunk(image))
+            above = self.view.at(float(frame.time - self.first))
+            self.rows[0].append(shrunk(above if self.view.driven else part_of_picture(above, self.near)))
+            self.rows[1].append(shrunk(part_of_picture(image, self.near)))
         self.count += 1
 
     def __exit__(self, kind: type | None, *raised: Any) -> None:
@@ -174,6 +176,29 @@ class Sheet:
             sheet = contact_sheet(list(self.rows), [self.view.label, "result"], height=SHEET_HEIGHT)
             with part_of(self.path) as file:
                 save_image(file, sheet, self.path.suffix, {"comment": NOTE})
+
+
+def head_region(shot: Shot) -> tuple[float, float, float, float] | None:
+    """(x0, y0, x1, y1) as shares of the picture round the whole way of a small head; nothing where it fills the picture."""
+    import numpy as np
+
+    crop = shot.face.crop.astype(np.float64)  # [T 2 3] frame -> unit square
+    if not np.isfinite(crop).all() or (np.abs(np.linalg.det(crop[:, :, :2])) < 1e-12).any():
+        return None
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) - crop[:, None, :, 2]  # [T 4 2]
+    at = np.linalg.solve(crop[:, None, :, :2], corners[..., None])[..., 0]
+    shape = np.array([shot.clip.width, shot.clip.height])
+    low, high = np.clip(at.min((0, 1)) / shape, 0, 1), np.clip(at.max((0, 1)) / shape, 0, 1)
+    return (*low, *high) if ((high - low) * shape).max() < NEAR * shape.min() else None
+
+
+def part_of_picture(image: np.ndarray, region: tuple[float, float, float, float] | None) -> np.ndarray:
+    """The picture inside a region given in shares of its size; all of it without one."""
+    if region is None:
+        return image
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = region
+    return image[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)]
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:

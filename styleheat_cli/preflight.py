@@ -275,7 +275,7 @@ def _sound_of(
     driver = next(iter(drivers), None)
     path = source.path if wanted == "source" else driver.path if driver else None
     clip = source if wanted == "source" else driver.clip if driver else None
-    if path is None:
+    if path is None or is_motion(path):
         return None, ()
     if clip is None or clip.audio is None:
         return None, (f"{path.name} has no sound: the result is silent",)

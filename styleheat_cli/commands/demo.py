@@ -32,6 +32,25 @@ def register(app: typer.Typer) -> None:
     app.command("demo", help=f"{Demo.__doc__}\n\nExample: styleheat demo --output-dir out")(
         command(Demo, Talk, run=_run)
     )
+    app.command("demo-motion", help=f"{DemoMotion.__doc__}\n\nExample: styleheat demo-motion", hidden=True)(
+        command(DemoMotion, Talk, run=_write_motion)
+    )
+
+
+class DemoMotion(Description):
+    """Write the demo's motion anew, for the morphable model of the embedded family."""
+
+    output: Annotated[Path, Flag(short="-o", unit="file")] = Path("recipes/motions/demo.safetensors")
+    """The motion file; written over."""
+
+
+def _write_motion(given: DemoMotion, talk: Talk) -> None:
+    from ..engine.engine import Engine
+    from ..media.motion_file import write_motion
+    from ..training.choreography import choreograph
+
+    write_motion(given.output, choreograph(Engine().morphable))
+    result(given.output)
 
 
 def _run(given: Demo, talk: Talk) -> None:
