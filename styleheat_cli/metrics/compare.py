@@ -2,7 +2,7 @@
 
 Rules, all of them told in the report where they matter:
 - Time: a generated frame is compared with the other clip's frame that is nearest in time (frames/s may differ); what is
-  longer is compared as far as the shorter reaches.
+  longer is compared as far as the shorter reaches. A photo is held for as long as the others last.
 - Size: pictures of one shape (within 1 %) are compared at the size of the smaller, by area means; others are refused.
 - Faces: one identity a clip, the largest in its first frame; a moment without a face counts for no face metric.
 """
@@ -10,8 +10,10 @@ Rules, all of them told in the report where they matter:
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,10 @@ from .speech import Heard
 SHAPE_TOLERANCE = 0.01
 FACE_BOX = 256.0
 """Side of the square round the face at the 256 scale, px."""
+TIE_S = 1e-6
+"""Of two frames equally near, the one already on screen counts."""
+CUT_LEVELS, CUT_TIMES = 12.0, 4.0
+"""A cut changes the picture by more levels, of 255, and by more times, than the eight frames before it."""
 REMEDY = {
     "reference": "needs --reference, the real frames of the same moments",
     "driving": "needs --driving (or --reference), the clip whose motion it should have",
@@ -101,7 +107,7 @@ def compare(
     how, judges = how or How(), judges or Judges()
     clips = _Clips.open(pair)
     chosen, absent = _chosen(how, clips, judges)
-    setting = Setting(float(clips.generated.fps), float(clips.rate_of_driving), clips.heard, judges)
+    setting = Setting(float(clips.rate), float(clips.rate_of_driving), clips.heard, judges)
     metrics = [_made(entry, setting, pooled) for entry in chosen]
     looks = any("faces" in entry.spec.needs for entry in chosen) or how.region == "face"
     begins, count, seen = time.monotonic(), 0, _Seen()
@@ -110,7 +116,7 @@ def compare(
         count += 1
         if row:
             row(moment.generated.time, {name: value for name, value in values.items() if value is not None})
-        progress(Event(f"measure {pair.name or pair.generated.name}", count, clips.generated.frames))
+        progress(Event(f"measure {pair.name or pair.generated.name}", count, clips.named[clips.leader].frames))
     readings = [reading for m in metrics if not m.spec.pooled for reading in m.readings()]
     readings = [_named(reading, how.region) for reading in readings]
     return Comparison(
@@ -221,33 +227,54 @@ class _Clips:
         return cls(generated, reference, driving, source, heard, frozenset(name for name, file in has.items() if file))
 
     @property
-    def rate_of_driving(self) -> float:
+    def named(self) -> dict[str, Clip]:
+        """The clips by role."""
+        clips = {role: getattr(self, role) for role in ("generated", "reference", "driving", "source")}
+        return {role: clip for role, clip in clips.items() if clip is not None}
+
+    @property
+    def leader(self) -> str:
+        """The clip at whose frames is measured: the generated one, or what a generated photo is held against."""
+        return next((role for role, clip in self.named.items() if not clip.still), "generated")
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the moments."""
+        return self.named[self.leader].fps
+
+    @property
+    def rate_of_driving(self) -> Fraction | int:
         driving = self.driving or self.reference
         return driving.fps if driving else 0
 
     def notes(self, count: int, how: How) -> list[str]:
         """How the clips were laid over each other, where that was not plain."""
         said = []
-        others = (("reference", self.reference), ("driving clip", self.driving), ("source", self.source))
-        for name, clip in others:
-            if clip is None or clip.still:
-                continue
-            longer = float(self.generated.duration_s - clip.duration_s) + how.offset_s
-            if abs(longer) > 1.5 / float(min(clip.fps, self.generated.fps)) and not self.generated.still:
-                which = "longer" if longer > 0 else "shorter"
-                said.append(
-                    f"the generated clip is {abs(longer):.2f} s {which} than the {name}: {count} frames compared"
-                )
-            if abs(clip.fps - self.generated.fps) > 0.01 * self.generated.fps:
-                said.append(f"the {name} has {float(clip.fps):.5g} frames/s, the generated clip "
-                            f"{float(self.generated.fps):.5g}: aligned by time, the nearest frame counts")  # fmt: skip
-        if self.reference and (self.reference.height, self.reference.width) != (
-            self.generated.height,
-            self.generated.width,
-        ):
-            small, large = sorted((self.reference, self.generated), key=lambda c: c.height * c.width)
-            said.append(f"pictures of {large.width}x{large.height} were made {small.width}x{small.height} (area means)")
+        for role, clip in self.named.items():
+            if role != "generated" and not clip.still and not self.generated.still:
+                said += _notes_on_time(self.generated, clip, role, count, how.offset_s)
+        if self.reference:
+            said += _notes_on_size(self.generated, self.reference)
         return said
+
+
+def _notes_on_time(own: Clip, other: Clip, role: str, count: int, offset_s: float) -> list[str]:
+    said = []
+    longer = float(own.duration_s - other.duration_s) + offset_s
+    if abs(longer) > 1.5 / float(min(own.fps, other.fps)):
+        which = "longer" if longer > 0 else "shorter"
+        said.append(f"the generated clip is {abs(longer):.2f} s {which} than the {role}: {count} frames compared")
+    if abs(other.fps - own.fps) > 0.01 * own.fps:
+        rates = f"the {role} has {float(other.fps):.5g} frames/s, the generated clip {float(own.fps):.5g}"
+        said.append(f"{rates}: aligned by time, the nearest frame counts")
+    return said
+
+
+def _notes_on_size(own: Clip, other: Clip) -> list[str]:
+    if (own.height, own.width) == (other.height, other.width):
+        return []
+    small, large = sorted((own, other), key=lambda clip: clip.height * clip.width)
+    return [f"pictures of {large.width}x{large.height} were made {small.width}x{small.height} (area means)"]
 
 
 def _check_shape(generated: Clip, other: Clip, flag: str) -> None:
@@ -261,43 +288,58 @@ def _check_shape(generated: Clip, other: Clip, flag: str) -> None:
 
 
 def _moments(clips: _Clips, how: How, looks: bool, seen: _Seen) -> Iterator[Moment]:
-    """The moments of the generated clip, for as long as all other clips have pictures."""
-    others = {
-        name: _Nearest(clip, looks)
-        for name, clip in (("reference", clips.reference), ("driving", clips.driving), ("source", clips.source))
-        if clip is not None
-    }
+    """The moments of the leading clip, for as long as all other clips have pictures."""
+    leader, own = clips.leader, ahead(_views(clips.named[clips.leader], looks))
+    others = {name: _Nearest(clip, looks) for name, clip in clips.named.items() if name != leader}
     frame = _FaceBox(how.region == "face")
-    own = ahead(_views(clips.generated, looks))
     try:
         for view in own:
-            found = {name: nearest.at(view.time + how.offset_s) for name, nearest in others.items()}
+            time_s = view.time - (how.offset_s if leader != "generated" else 0)  # on the generated clip's clock
+            found = {name: one.at(time_s + how.offset_s * (name != "generated")) for name, one in others.items()}
+            if time_s < 0:
+                continue
             if any(other is None for other in found.values()):
                 break
-            moment = frame.cut(_same_size(Moment(view, **found)))
+            moment = frame.cut(_same_size(Moment(**{leader: view, **found})))
             moment.driving = moment.driving or moment.reference
             seen.count(moment)
             yield moment
     finally:
         own.close()
-        for nearest in others.values():
-            nearest.close()
+        for one in others.values():
+            one.close()
     frame.check(clips.reference or clips.generated)
 
 
 def _views(clip: Clip, looks: bool) -> Iterator[View]:
     """The clip's pictures with the face of one person, where faces are wanted."""
+    shots = _Shots()
+    if not looks:
+        yield from (View(frame.image, float(frame.time), cut=shots.begin(frame.image)) for frame in frames(clip))
+        return
     from ..face.landmarks import Landmarker
     from ..face.track import Follower
 
-    if not looks:
-        yield from (View(frame.image, float(frame.time)) for frame in frames(clip))
-        return
     with Landmarker() as landmarker:
         follower = Follower(landmarker, "largest", clip.path.name)
         for frame in frames(clip):
-            face = follower.step(frame)
-            yield View(frame.image, float(frame.time), face, cut=follower.cut)
+            yield View(frame.image, float(frame.time), follower.step(frame), cut=shots.begin(frame.image))
+
+
+class _Shots:
+    """Tells where a picture belongs to another shot than the one before: it differs far more than its neighbours do."""
+
+    def __init__(self) -> None:
+        self.last: np.ndarray | None = None
+        self.changes: deque[float] = deque([0.0], maxlen=8)
+
+    def begin(self, image: np.ndarray) -> bool:
+        small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+        change = 0.0 if self.last is None else float(np.abs(small - self.last).mean())
+        cut = change > CUT_LEVELS and change > CUT_TIMES * max(self.changes)
+        self.last = small
+        self.changes.append(change)
+        return cut
 
 
 class _Nearest:

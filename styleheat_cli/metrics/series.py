@@ -37,18 +37,23 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     """Pearson's correlation; nothing where a curve does not move or has fewer than eight values."""
     if len(a) < FEWEST:
         return None
+    if _still(a) or _still(b):
+        return None
     a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 1e-12 else None
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 def gain(generated: np.ndarray, real: np.ndarray) -> float | None:
     """Slope of the line that best predicts the generated curve from the real one: 1 follows fully, 0 not at all."""
-    if len(real) < FEWEST:
+    if len(real) < FEWEST or _still(real):
         return None
     moved = real - real.mean()
-    power = moved @ moved
-    return float((generated - generated.mean()) @ moved / power) if power > 1e-12 else None
+    return float((generated - generated.mean()) @ moved / (moved @ moved))
+
+
+def _still(curve: np.ndarray) -> bool:
+    """Whether a curve moves by no more than rounding does."""
+    return bool(curve.std() <= 1e-7 * max(abs(curve.mean()), 1e-3))
 
 
 def lag(times: np.ndarray, generated: np.ndarray, real: np.ndarray) -> float | None:
