@@ -19,7 +19,7 @@ RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 5, 33, 133, 362, 263, 127, 356, 234, 4
          54, 284, 21, 251, 162, 389, 93, 323)
 """Points of forehead, nose bridge, eye corners and temples: they move with the skull and not with the face."""
 RIGID_RADIUS = 0.364
-"""Root mean square distance of those points from their mean, in face heights: the median of 70 portraits (90 % of them 0.343 to 0.387)."""
+"""Their root mean square distance from their mean, in face heights: the median of 70 portraits (90 %: 0.343 to 0.387)."""
 WINDOW_S = 1.2
 """Seconds over which the square's path is smoothed in a clip."""
 STEADY = 0.12

@@ -15,7 +15,7 @@ from ..errors import FaceError
 from ..progress import Progress, counted, silent
 from ..shot import FaceTrack, Frame, Span
 from .align import crops
-from .appearance import OTHER, SAME, Cuts, Person, describe
+from .appearance import OTHER, SAME, Person, Picture, cuts, describe
 from .landmarks import POINTS, Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
 from .smooth import gaps
@@ -24,6 +24,10 @@ Select = Literal["largest", "left", "right"] | int
 Missing = Literal["keep", "hold", "fail"]
 SEARCH_EVERY_S = 0.5
 """How often a lost face is looked for thoroughly (small, turned), in seconds of the clip."""
+RECENT_S = 1.0
+"""How long the place where a face was seen last still speaks for a face found there."""
+NEAR, QUICK = 0.3, 0.85
+"""Overlap of boxes: above the first it is the same place, below the second the face moves quickly."""
 
 
 def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: int, width: int,
@@ -49,10 +53,10 @@ def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: 
             points = follower.step(frame)
             if points is None and on_missing == "fail":
                 raise _missing(name, frame, follower.why)
-            kept.add(frame, points, follower)
-    if not any(kept.seen):
+            kept.add(frame, points, follower.why)
+    if all(kept.why):
         raise _nowhere(name, kept, height, width)
-    return kept.finish(hold=on_missing == "hold")
+    return kept.finish(follower.picture.changes, hold=on_missing == "hold")
 
 
 class Follower:
@@ -60,37 +64,40 @@ class Follower:
 
     def __init__(self, landmarker: Landmarker, select: Select | str, name: str):
         self.landmarker, self.select, self.name = landmarker, select, name
-        self.person, self.picture = Person(), Cuts()
-        self.last: np.ndarray | None = None
-        self.cut, self.why, self._searched = False, "", -np.inf
+        self.person, self.picture = Person(), Picture()
+        self.why = ""
+        self._last: np.ndarray | None = None
+        self._known: tuple[np.ndarray, float] | None = None  # where last seen in this shot, and when
+        self._searched = -np.inf
 
     def step(self, frame: Frame) -> np.ndarray | None:
         """(478, 3) points of the person in this frame, None where they are not seen."""
-        self.cut, self.why = self.picture.is_cut(frame.image), ""
-        if self.last is not None and not self.cut:
-            self.last = self._continue(frame.image)
-        else:
-            self.last = None
-        if self.last is None:
-            self.last = self._search(frame)
-        if self.last is None:
-            self.why = self.why or "no face"
-        return self.last
+        before, self._last, self.why = self._last, None, "no face"
+        ways = [self._continue, self._search]
+        if self.picture.suspect(frame.image):
+            self._known = None
+            ways.reverse()
+        for way in ways:
+            if self._last is None:
+                self._last = way(frame, before)
+        if self._last is not None:
+            self._known, self.why = (box(self._last), float(frame.time)), ""
+        return self._last
 
-    def _continue(self, image: np.ndarray) -> np.ndarray | None:
-        """The face where it was a moment ago, if it still looks the same."""
-        points = self.landmarker.at(image, region_of(self.last))
-        if points is None or overlap(box(points), box(self.last)) < 0.3:
+    def _continue(self, frame: Frame, before: np.ndarray | None) -> np.ndarray | None:
+        """The face where it was a frame ago, if it still looks the same."""
+        points = before if before is None else self.landmarker.at(frame.image, region_of(before))
+        if points is not None and overlap(box(points), box(before)) < QUICK:
+            points = self.landmarker.at(frame.image, region_of(points))
+        if points is None or overlap(box(points), box(before)) < NEAR:
             return None
-        look = describe(image, points)
-        distance = self.person.distance(look)
-        if distance > OTHER:
+        look = describe(frame.image, points)
+        if self.person.distance(look) > (SAME if self._known is None else OTHER):
             return None
-        if distance < SAME:
-            self.person.remember(look)
+        self.person.remember(look)
         return points
 
-    def _search(self, frame: Frame) -> np.ndarray | None:
+    def _search(self, frame: Frame, before: np.ndarray | None) -> np.ndarray | None:
         """The person anywhere in the frame; who that is, is settled the first time any face is there."""
         thorough = float(frame.time) - self._searched >= SEARCH_EVERY_S
         if thorough:
@@ -99,14 +106,24 @@ class Follower:
         if not found:
             return None
         looks = [describe(frame.image, points) for points in found]
-        if not self.person.views:
+        if self.person.views:
+            best = self._recognise(found, looks, float(frame.time))
+        else:
             best = _choose(found, self.select, self.name, frame)
-            self.person.remember(looks[best])
-            return found[best]
-        distances = [self.person.distance(look) for look in looks]
-        best = int(np.argmin(distances))
-        self.why = "another face" if distances[best] > SAME else ""
-        return None if self.why else found[best]
+        if best is None:
+            self.why = "another face" if len(found) == 1 else f"{len(found)} other faces"
+            return None
+        self.person.remember(looks[best])
+        return found[best]
+
+    def _recognise(self, found: list[np.ndarray], looks: list[np.ndarray], time: float) -> int | None:
+        """Index of the person: by look alone, or where they were a moment ago in this shot by a fainter likeness."""
+        distances = np.array([self.person.distance(look) for look in looks])
+        near = np.zeros(len(found))
+        if self._known is not None and time - self._known[1] < RECENT_S:
+            near = np.array([overlap(box(points), self._known[0]) for points in found])
+        allowed = distances < np.where(near > NEAR, OTHER, SAME)
+        return int(np.argmin(np.where(allowed, distances - 0.1 * near, np.inf))) if allowed.any() else None
 
 
 @dataclass
@@ -115,31 +132,39 @@ class _Kept:
 
     times: list[float] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
-    seen: list[bool] = field(default_factory=list)
-    why: list[str] = field(default_factory=list)
-    cuts: list[float] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)  # empty where the face is seen
+    moves: list[float] = field(default_factory=list)
     landmarks: Rows = field(default_factory=lambda: Rows((POINTS, 3)))
+    last: np.ndarray | None = None
 
-    def add(self, frame: Frame, points: np.ndarray | None, follower: Follower) -> None:
-        time, seen = float(frame.time), points is not None
-        points = np.zeros((POINTS, 3), np.float32) if points is None else points
-        self.times.append(time)
-        self.seen.append(seen)
-        self.why.append(follower.why)
-        self.boxes.append(box(points))
-        self.landmarks.append(points)
-        if follower.cut:
-            self.cuts.append(time)
+    def add(self, frame: Frame, points: np.ndarray | None, why: str) -> None:
+        row = np.zeros((POINTS, 3), np.float32) if points is None else points
+        self.times.append(float(frame.time))
+        self.boxes.append(box(row))
+        self.why.append(why)
+        self.moves.append(_move(self.last, points))
+        self.landmarks.append(row)
+        self.last = points
 
-    def finish(self, hold: bool) -> FaceTrack:
+    def finish(self, changes: list[float], hold: bool) -> FaceTrack:
         """The track, its gaps filled."""
-        times, boxes, seen = np.array(self.times), np.array(self.boxes, np.float32), np.array(self.seen)
+        times, boxes = np.array(self.times), np.array(self.boxes, np.float32)
+        seen = np.array([not why for why in self.why])
+        cut = cuts(np.array(changes), np.array(self.moves))
         spans = gaps(seen)
         for start, stop in spans:
-            _fill(self.landmarks, boxes, times, self.cuts, start, stop, hold)
-        missing = tuple(Span(times[a], _end(times, b), self.why[a], b - a) for a, b in spans)
-        crop = crops(self.landmarks, times, self.cuts, seen)
-        return FaceTrack(times, boxes, self.landmarks, crop, seen, missing, tuple(self.cuts))
+            _fill(self.landmarks, boxes, times, cut, start, stop, hold)
+        missing = tuple(Span(float(times[a]), _end(times, b), self.why[a], b - a) for a, b in spans)
+        cut_times = tuple(times[cut].tolist())
+        crop = crops(self.landmarks, times, cut_times, seen)
+        return FaceTrack(times, boxes, self.landmarks, crop, seen, missing, cut_times)
+
+
+def _move(before: np.ndarray | None, points: np.ndarray | None) -> float:
+    """How far the face went, in face heights; NaN where it was not there both times."""
+    if before is None or points is None:
+        return float("nan")
+    return float(np.linalg.norm(points - before, axis=1).mean() / face_height(points))
 
 
 def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Frame) -> int:
@@ -160,22 +185,23 @@ def _sizes(found: list[np.ndarray]) -> str:
     return f"{len(found)} seen, {sizes} px high" if len(found) > 1 else f"1 seen, {sizes} px high"
 
 
-def _fill(landmarks: Rows, boxes: np.ndarray, times: np.ndarray, cuts: list[float], start: int, stop: int,
+def _fill(landmarks: Rows, boxes: np.ndarray, times: np.ndarray, cut: np.ndarray, start: int, stop: int,
           hold: bool) -> None:
-    """Write rows start:stop from the neighbours of the same shot: held at the ends, on a line between two."""
+    """Write rows start:stop from their neighbours: held at the clip's ends and up to a cut, on a line between two."""
     before, after = start - 1, stop
-    cut = next((i for i in range(start, min(stop, len(times) - 1) + 1) if times[i] in cuts), None)
-    if before < 0 or (cut is not None and cut == start and after < len(times)):
-        before = after
-    if after >= len(times):
-        after = before
-    for i in range(start, stop):
-        if cut is not None:
-            share = float(i >= cut)
-        else:
-            share = 0.0 if hold else (times[i] - times[before]) / max(times[after] - times[before], 1e-9)
-        landmarks[i] = (1 - share) * landmarks[before] + share * landmarks[after]
-        boxes[i] = (1 - share) * boxes[before] + share * boxes[after]
+    parted = cut[(cut >= start) & (cut <= stop)]
+    if before < 0:
+        share = np.ones(stop - start)
+    elif after == len(times) or (hold and not len(parted)):
+        share = np.zeros(stop - start)
+    elif len(parted):
+        share = (np.arange(start, stop) >= parted[-1]).astype(float)
+    else:
+        share = (times[start:stop] - times[before]) / max(times[after] - times[before], 1e-9)
+    before, after = max(before, 0), min(after, len(times) - 1)
+    for i, part in zip(range(start, stop), share, strict=True):
+        landmarks[i] = (1 - part) * landmarks[before] + part * landmarks[after]
+        boxes[i] = (1 - part) * boxes[before] + part * boxes[after]
 
 
 def _end(times: np.ndarray, stop: int) -> float:
