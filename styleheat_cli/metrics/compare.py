@@ -355,12 +355,11 @@ class _Nearest:
         """The view, or nothing once the clip has ended."""
         if self.clip.still:
             return self.now
-        while self.next is not None and abs(self.next.time - time_s) <= abs(self.now.time - time_s):
+        while self.next is not None and abs(self.next.time - time_s) < abs(self.now.time - time_s) - TIE_S:
             self.now, self.next = self.next, self._following()
-        over = self.next is None and time_s > max(float(self.clip.duration_s), self.now.time) + 0.5 / float(
-            self.clip.fps
-        )
-        return None if over else self.now
+        half = 0.5 / float(self.clip.fps)
+        lasts = max(half, float(self.clip.duration_s) - self.now.time - half)  # a last frame may be long
+        return None if self.next is None and time_s > self.now.time + lasts + TIE_S else self.now
 
     def close(self) -> None:
         self.views.close()
