@@ -17,7 +17,7 @@ from ..networks.e4e import Encoder4Editing
 from ..networks.hfgi import Aligner, ConsultationEncoder
 from ..networks.layers import resize
 from ..networks.stylegan2 import Conditions, Generator
-from ..networks.vgg import VGGFeatures, gram
+from ..networks.vgg import VGGFeatures, gram, standardised
 
 SIDE = 256
 """Side of the pictures that the encoders and the warpers see."""
@@ -146,6 +146,8 @@ def perceptual_distance(vgg: VGGFeatures, fake: Tensor, target: Target) -> Tenso
 
 
 def _scales(image: Tensor) -> Iterator[Tensor]:
+    """What VGG sees of a picture, largest first."""
+    image = standardised(image)
     for step in range(PERCEPTUAL_SCALES):
         image = resize(image, SIDE) if step == 0 else resize(image, image.shape[-1] // 2)
         yield image

@@ -32,14 +32,19 @@ class VGGFeatures(nn.Module):
         self.taps = {place: name for name, place in (taps or TAPS).items()}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> features by name."""
-        mean, deviation = (images.new_tensor(row)[:, None, None] for row in (MEAN, DEVIATION))
-        x, found = ((images + 1) / 2 - mean) / deviation, {}
+        """(N, 3, H, W), `standardised` where they are pictures -> features by name."""
+        x, found = images, {}
         for place, layer in enumerate(self.features):
             x = layer(x)
             if place in self.taps:
                 found[self.taps[place]] = x
         return found
+
+
+def standardised(images: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] -> with ImageNet's mean and deviation taken out."""
+    mean, deviation = (images.new_tensor(row)[:, None, None] for row in (MEAN, DEVIATION))
+    return ((images + 1) / 2 - mean) / deviation
 
 
 def gram(feature: Tensor) -> Tensor:
