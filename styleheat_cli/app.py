@@ -74,9 +74,9 @@ def run(arguments: Sequence[str]) -> int:
         return _failed("Stopped", code, f"stopped by {stop or 'SIGINT'}; no unfinished file is left", "", arguments)
     except typer.Abort:
         return 128 + signal.SIGINT
-    except BrokenPipeError:
+    except SystemExit as left:  # Typer leaves so when nobody reads stdout any more
         _close_stdout()
-        return PIPE_CLOSED
+        return PIPE_CLOSED if isinstance(left.__context__, BrokenPipeError) else left.code
     except MemoryError:
         message = "the memory of this machine is full"
         return _failed("MachineError", MachineError.exit_code, message, "close other programs, or pass a smaller --size", arguments)
