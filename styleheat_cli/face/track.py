@@ -16,6 +16,7 @@ from ..progress import Progress, counted, silent
 from ..shot import FaceTrack, Frame, Span
 from .align import crops
 from .appearance import OTHER, SAME, Person, Picture, cuts, describe
+from .census import find_faces as find_faces
 from .landmarks import POINTS, Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
 from .smooth import gaps
