@@ -44,8 +44,7 @@ def samples(
 
 
 def _mono(source, stream, path: Path, rate: int, start_s: Fraction, length: int | None):
-    layout = stream.codec_context.layout.name
-    for position, piece in blocks(source, stream, path, rate=rate, layout=layout, start_s=start_s):
+    for position, piece in blocks(source, stream, path, rate=rate, layout=None, start_s=start_s):
         if length is not None and position >= length:
             return
         yield position, piece.mean(axis=0)

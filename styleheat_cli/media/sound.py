@@ -24,8 +24,10 @@ log = logging.getLogger(__name__)
 
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 OPUS_RATE = 48000
-BIT_RATES = {"aac": 192_000, "libopus": 128_000}
-PREROLL = {"aac": 1, "mp3": 2, "mp3float": 2, "opus": 4, "libopus": 4}  # packets a decoder needs before it is right
+COMMON = {1: "mono", 2: "stereo", 3: "3.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+LAYOUTS = {"aac": COMMON | {4: "4.0"}, "libopus": COMMON | {4: "quad", 7: "6.1"}}  # by channels; others: stereo
+BIT_RATES = {"aac": 192_000, "libopus": 128_000}  # for two channels; each further one adds a third
+PREROLL = {"aac": 1, "mp3": 10, "mp3float": 10, "opus": 4, "libopus": 4}  # packets a decoder needs before it is right
 TRIMS = ("mp4", "mov")  # containers that can hide the samples before time 0
 LARGEST_SLIP_S = Fraction(1, 10)  # times that differ by less from the count of samples are rounding, not gaps
 
@@ -122,7 +124,7 @@ def _encoded(
 ) -> Timed:
     """The same of sound that is decoded and encoded anew, cut at the sample."""
     rate = _rate_for(form.sound_encoder, stream.codec_context.sample_rate)
-    layout = stream.codec_context.layout.name
+    layout = LAYOUTS[form.sound_encoder].get(stream.codec_context.channels, "stereo")
     pieces = blocks(source, stream, path, rate=rate, layout=layout, start_s=start_s)
     first = next(pieces, None)
     if first is None:
@@ -130,7 +132,7 @@ def _encoded(
     log.info("%s: its %s sound is encoded anew as %s at %d Hz, for the container does not take it", path.name,
              stream.codec_context.name, form.sound_encoder, rate)  # fmt: skip
     made = output.add_stream(form.sound_encoder, rate=rate, layout=layout)
-    made.bit_rate = BIT_RATES[form.sound_encoder]
+    made.bit_rate = BIT_RATES[form.sound_encoder] * (3 + max(0, made.codec_context.channels - 2)) // 3
     for frame in chain(_framed(chain([first], pieces), rate, layout), [None]):
         for packet in made.encode(frame):
             yield packet.pts * packet.time_base, packet
@@ -155,11 +157,12 @@ def _framed(pieces: Iterator[tuple[int, np.ndarray]], rate: int, layout: str) ->
 
 
 def blocks(
-    source: InputContainer, stream: av.AudioStream, path: Path, *, rate: int, layout: str, start_s: Fraction
+    source: InputContainer, stream: av.AudioStream, path: Path, *, rate: int, layout: str | None, start_s: Fraction
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(position, (channels, n) float32): the decoded sound from `start_s` (in the file's own time) on.
 
     Position counts samples at `rate` from `start_s`. Pieces follow each other without overlap; a gap stays a gap.
+    `layout` None keeps the channels as they are.
     """
     resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
     after: int | None = None
