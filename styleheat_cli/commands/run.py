@@ -42,7 +42,10 @@ def _run(given: Run, running: Running, talk: Talk) -> None:
 
 def do_task(task: Task, device: str, talk: Talk) -> None:
     """Runs a job of training or evaluation; prints what it returns."""
+    from ..engine.engine import Engine
+
     with talking(talk) as progress:
-        made = task.run(device=device, progress=progress)
+        engine = Engine(getattr(task, "weights", "default"), device=device, seed=getattr(task, "seed", 0))
+        made = task.run(engine, progress)
     if made is not None:
         result_json(made)

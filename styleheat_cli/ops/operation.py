@@ -142,8 +142,8 @@ class Edit(Operation):
 class Task(Operation):
     """A job of its own: training, evaluation. Its `kind` is the recipe's."""
 
-    def run(self, *, device: str = "auto", progress: Progress = silent) -> Any:
-        """Do the job, with whatever weights it needs; what it returns is printed as JSON."""
+    def run(self, engine: Engine, progress: Progress = silent) -> Any:
+        """Do the job; what it returns is printed as JSON."""
         raise NotImplementedError
 
 
