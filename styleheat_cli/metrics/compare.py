@@ -34,6 +34,8 @@ FACE_BOX = 256.0
 """Side of the square round the face at the 256 scale, px."""
 TIE_S = 1e-6
 """Of two frames equally near, the one already on screen counts."""
+LOOKS = 5
+"""How often the first face of a clip is looked at, until its points stay."""
 CUT_LEVELS, CUT_TIMES = 12.0, 4.0
 """A cut changes the picture by more levels, of 255, and by more times, than the eight frames before it."""
 REMEDY = {
@@ -322,8 +324,12 @@ def _views(clip: Clip, looks: bool) -> Iterator[View]:
 
     with Landmarker() as landmarker:
         follower = Follower(landmarker, "largest", clip.path.name)
+        settled = False
         for frame in frames(clip):
-            yield View(frame.image, float(frame.time), follower.step(frame), cut=shots.begin(frame.image))
+            face = follower.step(frame)
+            if face is not None and not settled:  # a mesh looked at again from its own place changes a little
+                face, settled = [follower.step(frame) for _ in range(LOOKS)][-1], True
+            yield View(frame.image, float(frame.time), face, cut=shots.begin(frame.image))
 
 
 class _Shots:

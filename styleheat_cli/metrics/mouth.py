@@ -8,7 +8,7 @@ import numpy as np
 
 from .face_geometry import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from .metric import Moment, Reading, Setting, View, blank, metric
-from .series import Pairs, correlation, gain, lag
+from .series import Pairs, follows, gain, lag
 
 
 def opening(view: View) -> float:
@@ -47,7 +47,7 @@ class _Curve:
         times, own, driver = self.pairs.arrays()
         shift = lag(times, own, driver)
         return [
-            self._reading("corr", correlation(own, driver), "", "higher"),
+            self._reading("corr", follows(own, driver), "", "higher"),
             self._reading("gain", gain(own, driver), "", "near 1"),
             self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .metric import Moment, Reading, Running, Setting, blank, metric
-from .series import Pairs, correlation, gain
+from .series import Pairs, follows, gain
 
 MOVING_DEG = 2.0
 """Standard deviation of the driver's angle from which following it is measured."""
@@ -43,7 +43,7 @@ class PoseFollowing:
         if moves < MOVING_DEG:
             why = f"the driver's {name} has a standard deviation of {moves:.1f}° (needs {MOVING_DEG:g}°)"
             return [blank(self.spec, why, each) for each in names]
-        values = correlation(own, driver), gain(own, driver)
+        values = follows(own, driver), gain(own, driver)
         if values[0] is None:
             return [blank(self.spec, f"the generated {name} does not move", each) for each in names]
         return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 LONGEST_LAG_S = 0.5
+HARDLY = 0.02
 FEWEST = 8
 """Moments below which a correlation says nothing."""
 
@@ -41,6 +42,11 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
         return None
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def follows(generated: np.ndarray, real: np.ndarray) -> float | None:
+    """Correlation of two curves of one unit; nothing where the generated one hardly moves: 2 % of the real one's spread."""
+    return None if generated.std() < HARDLY * real.std() else correlation(generated, real)
 
 
 def gain(generated: np.ndarray, real: np.ndarray) -> float | None:
