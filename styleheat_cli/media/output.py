@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import OutputError
 
@@ -35,7 +36,7 @@ def check_output(
             raise OutputError(
                 f"{path.name} is also an input", hint="choose another output name; inputs are never changed"
             )
-    if path.exists() and not overwrite:
+    if (path.exists() or path.is_symlink()) and not overwrite:
         raise OutputError(f"{path} exists already", hint="-y overwrites it, -n skips it, -o names another file")
     free = shutil.disk_usage(path.parent).free
     if free < needed_bytes:
@@ -46,8 +47,8 @@ def check_output(
 
 
 def _check_name(path: Path) -> None:
-    if not path.name or path.name in (".", ".."):
-        raise OutputError(f"{path} is no file name", hint="name a file, such as out.mp4")
+    if not path.name or path.name in (".", "..") or "\0" in str(path):
+        raise OutputError(f"{str(path)!r} is no file name", hint="name a file, such as out.mp4")
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise OutputError(
             f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", hint="choose a shorter one"
@@ -63,8 +64,6 @@ def _check_folder(path: Path) -> None:
             raise OutputError(f"no such folder: {path.parent}", hint=f"make it first: mkdir -p {path.parent}")
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent} is a file, not a folder", hint="choose another output name")
-        if path.exists():  # also raises for a loop of links
-            path.stat()
     except OSError as error:
         raise cannot_write(path, error) from None
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -82,7 +81,8 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     """The system's refusal to write, in words with a next step."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(
-            f"the disk is full: {path.name} is not finished", hint="free some space or choose another folder with -o"
+            f"the disk or its quota is full: {path.name} is not finished",
+            hint="free some space or choose another folder with -o",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"{path} may not be written", hint="choose another folder with -o")
@@ -128,22 +128,28 @@ def _take_name(part: Path, path: Path) -> None:
 def _locked(part: Path, path: Path) -> Iterator[None]:
     """Holds the part file for this run alone; the system lets go of it when a run dies."""
     try:
+        if part.is_symlink():  # never written through: it could lead to an input
+            part.unlink()
         file = part.open("ab")
     except OSError as error:
         raise cannot_write(path, error) from None
-    if fcntl is None:
-        file.close()
     with file:
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(
-                    f"another run is writing {path.name}", hint="wait for it, or choose another name"
-                ) from None
-            except OSError:
-                pass  # a file system without locks
+        if fcntl is None:
+            file.close()
+        elif not _lock(file):
+            raise OutputError(f"another run is writing {path.name}", hint="wait for it, or choose another name")
         yield
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Whether the file is ours now; True on a file system that has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 @contextmanager
