@@ -137,18 +137,35 @@ def _jsonl() -> Iterator[Progress]:
     yield progress
 
 
+class Pace:
+    """When each stage began; a stage that counts from the start again begins anew."""
+
+    def __init__(self):
+        self.began: dict[str, float] = {}
+        self.done: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> tuple[float, bool]:
+        """(seconds since the stage began, whether it begins now)."""
+        now = time.monotonic()
+        new = event.stage not in self.done or event.done <= self.done[event.stage]
+        if new:
+            self.began[event.stage] = now
+        self.done[event.stage] = event.done
+        return now - self.began[event.stage], new
+
+
 @contextmanager
 def _plain() -> Iterator[Progress]:
     """A line now and then: `render  312/750 frames  41 fps`."""
-    began: dict[str, float] = {}
-    due: dict[str, float] = {}
+    pace, told = Pace(), {}
 
     def progress(event: Event) -> None:
-        now = time.monotonic()
-        start = began.setdefault(event.stage, now)
-        if now >= due.setdefault(event.stage, now + PLAIN_EVERY_S) or event.done == event.total:
-            due[event.stage] = now + PLAIN_EVERY_S
-            tell(line_of(event, now - start))
+        elapsed, new = pace(event)
+        if new:
+            told[event.stage] = 0.0
+        if elapsed >= told[event.stage] + PLAIN_EVERY_S or (event.done == event.total and event.total > 1):
+            told[event.stage] = elapsed
+            tell(line_of(event, elapsed))
 
     yield progress
 
@@ -172,15 +189,15 @@ def _bar() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=Console(stderr=True, force_terminal=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
-        began: dict[str, float] = {}
+        pace = Pace()
 
         def progress(event: Event) -> None:
+            elapsed, _ = pace(event)
             if event.stage not in tasks:
                 tasks[event.stage] = bars.add_task(event.stage, total=event.total or None, line="")
-                began[event.stage] = time.monotonic()
-            line = line_of(event, time.monotonic() - began[event.stage]).removeprefix(event.stage).strip()
+            line = line_of(event, elapsed).removeprefix(event.stage).strip()
             bars.update(tasks[event.stage], completed=event.done, total=event.total or None, line=line)
 
         yield progress

@@ -1,0 +1,114 @@
+"""`styleheat bench`: how fast this machine is, from file to file, and where the time goes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import Field
+
+from ..ops import Description, Flag, Render, Source, edits
+from ..recipe import Recipe
+from .console import Talk, result, table, talking
+from .demo import portrait, recipes_folder
+from .edits import Device
+from .options import command
+
+if TYPE_CHECKING:
+    from ..engine.engine import Engine
+    from ..execute import Result
+    from ..progress import Progress
+
+
+class Bench(Description):
+    """Measure frames a second, decoding and encoding included, on a portrait and a clip made from it."""
+
+    frames: Annotated[int, Field(ge=10, le=175)] = 100
+    """Frames of each case, 10 to 175."""
+    size: Annotated[int, Field(ge=64, le=2048), Flag(unit="pixels")] = 512
+    """Side of the square of the cases with --crop."""
+    device: Device = "auto"
+    """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
+    weights: str = "default"
+    """Family of weights: default, styleheat, or the path of a manifest."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("bench", help=f"{Bench.__doc__}\n\nExample: styleheat bench --frames 100")(
+        command(Bench, Talk, run=_run)
+    )
+
+
+def _run(given: Bench, talk: Talk) -> None:
+    from ..engine.engine import Engine
+
+    with tempfile.TemporaryDirectory() as folder, talking(talk) as progress:
+        rows = list(measured(given, Engine(given.weights, device=given.device), Path(folder), progress))
+    if talk.json_:
+        return result("\n".join(json.dumps(row) for row in rows))
+    header = ("case", "frames", "seconds", "frames/s", "peak MB")
+    result(table([tuple(row.get(name, "") for name in header) for row in rows], header))
+
+
+def measured(given: Bench, engine: Engine, folder: Path, progress: Progress) -> Iterator[dict[str, Any]]:
+    """A row for each case and each stage: its frames, seconds, frames a second, and memory at its highest so far."""
+    motion, clip = recipes_folder() / "motions" / "demo.safetensors", folder / "driving.mp4"
+    end = given.frames / 25
+    cases = {
+        f"photo, motion file, crop {given.size}": (motion, Render(crop=True, size=given.size, end=end), clip),
+        f"photo, video, crop {given.size}": (clip, Render(crop=True, size=given.size), folder / "crop.mp4"),
+        "photo, video, full frame": (clip, Render(), folder / "full.mp4"),
+    }
+    for name, (driving, render, output) in cases.items():
+        made = _made(engine, portrait(), driving, render, output, progress)
+        yield row(name, made.frames, made.seconds["total"])
+        for stage in ("track", "render"):
+            yield row(f"  {stage}", made.frames, made.seconds[stage])
+    yield from _media_rows(folder / "crop.mp4", folder / "again.mp4")
+
+
+def _made(engine: Engine, source: Path, driving: Path, render: Render, output: Path, progress: Progress) -> Result:
+    from .. import execute
+
+    step = edits()["reenact"](driving=driving)
+    recipe = Recipe(source=Source(path=source), steps=(step,), render=render, output=output)
+    return execute.run(recipe, engine, progress)
+
+
+def _media_rows(path: Path, again: Path) -> Iterator[dict[str, Any]]:
+    """Decoding alone, and encoding alone."""
+    from ..media.reader import frames, probe
+    from ..media.writer import VideoWriter
+
+    clip = probe(path)
+    began = time.monotonic()
+    pictures = list(frames(clip))
+    yield row("decode alone", len(pictures), time.monotonic() - began)
+    began = time.monotonic()
+    with VideoWriter(again, clip.height, clip.width, fps=clip.fps, time_base=clip.time_base) as writer:
+        for picture in pictures:
+            writer.write(picture.image, picture.pts)
+    yield row("encode alone", len(pictures), time.monotonic() - began)
+
+
+def row(case: str, frames: int, seconds: float) -> dict[str, Any]:
+    """A measurement as JSON data."""
+    speed = round(frames / seconds, 1) if seconds > 1e-3 else None
+    return {"case": case, "frames": frames, "seconds": round(seconds, 2), "frames/s": speed or "", "peak MB": peak_mb()}
+
+
+def peak_mb() -> int | str:
+    """Memory that this process held at its highest, in millions of bytes."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return ""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
