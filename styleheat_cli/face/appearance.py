@@ -76,9 +76,9 @@ class Person:
 
 @dataclass
 class Picture:
-    """How much each picture differs from the one before; while it streams, whether that looks like a cut."""
+    """How much each picture differs from the one before (mean, median); as it streams, whether that may be a cut."""
 
-    changes: list[float] = field(default_factory=list)
+    changes: list[tuple[float, float]] = field(default_factory=list)
     _last: np.ndarray | None = None
 
     def suspect(self, image: np.ndarray) -> bool:
@@ -86,24 +86,26 @@ class Picture:
         import cv2
 
         small = cv2.resize(image, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
-        change = 0.0 if self._last is None else float(np.abs(small - self._last).mean())
+        change = np.zeros(1) if self._last is None else np.abs(small - self._last)
         self._last = small
-        self.changes.append(change)
-        return change > CHANGE and change > SPIKE * max(self.changes[-9:-1], default=0.0)
+        self.changes.append((float(change.mean()), float(np.median(change))))
+        now, *before = (mean for mean, _ in reversed(self.changes[-9:]))
+        return now > CHANGE and now > SPIKE * max(before, default=0.0)
 
 
 def cuts(changes: np.ndarray, moves: np.ndarray) -> np.ndarray:
     """Indices of the frames that start another shot.
 
     There the picture jumps as it does nowhere near, and the face with it: an insert that changes behind a face which
-    goes on as before is no cut.
+    goes on as before is no cut. Where no face can tell, the greater part of the picture must change.
 
     Args:
-        changes: (T,) mean difference of each picture from the one before, grey levels.
+        changes: (T, 2) difference of each picture from the one before: mean and median, grey levels.
         moves: (T,) how far the face moved since the frame before, in face heights; NaN where it was not in both.
     """
-    face_jumps = np.isnan(moves) | (_spikes(np.nan_to_num(moves), 0.02, 2.5))
-    return np.flatnonzero(_spikes(np.asarray(changes, np.float64), CHANGE, SPIKE) & face_jumps)
+    mean, median = np.asarray(changes, np.float64).T
+    face_jumps = np.where(np.isnan(moves), _spikes(median, CHANGE, SPIKE), _spikes(np.nan_to_num(moves), 0.02, 2.5))
+    return np.flatnonzero(_spikes(mean, CHANGE, SPIKE) & face_jumps)
 
 
 def _spikes(values: np.ndarray, least: float, times: float) -> np.ndarray:

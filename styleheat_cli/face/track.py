@@ -147,7 +147,7 @@ class _Kept:
         self.landmarks.append(row)
         self.last = points
 
-    def finish(self, changes: list[float], hold: bool) -> FaceTrack:
+    def finish(self, changes: list[tuple[float, float]], hold: bool) -> FaceTrack:
         """The track, its gaps filled."""
         times, boxes = np.array(self.times), np.array(self.boxes, np.float32)
         seen = np.array([not why for why in self.why])
@@ -222,4 +222,4 @@ def _nowhere(name: str, kept: _Kept, height: int, width: int) -> FaceError:
         return FaceError(f"{name}: no frames to look for a face in", hint="check --start and --end")
     span = f"from {kept.times[0]:.1f} s to {kept.times[-1]:.1f} s" if len(kept.times) > 1 else "in the picture"
     return FaceError(f"{name}: no face {span} ({len(kept.times)} frames of {width}x{height} looked at, "
-                     "faces of 16 px and more)", hint="a face must be visible, not from behind and not covered")
+                     "faces of 20 px and more)", hint="a face must be visible, not from behind and not covered")
