@@ -24,6 +24,8 @@ WINDOW_S = 1.2
 """Seconds over which the square's path is smoothed in a clip."""
 STEADY = 0.12
 """A clip whose face size varies less than this (10th to 90th percentile, relative) gets one size of square."""
+SHARP = 1.2
+"""Pictures that shrink less than this are resampled as if they grew: the filter against aliasing would only blur."""
 TILTED = np.radians(35)
 """Faces that lean more than this, all clip long, get a square that leans with them."""
 
@@ -137,9 +139,9 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], outside: 
 
     matrix = np.asarray(matrix, np.float64)
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if outside is None or shrink > 1:
+    if outside is None or shrink > SHARP:
         image, matrix = _part(image, matrix, size, margin=4 * max(int(shrink), 1))
-        image, matrix = _shrunk(image, matrix, shrink) if shrink > 1 else _enlarged(image, matrix, 1 / shrink)
+        image, matrix = _shrunk(image, matrix, shrink) if shrink > SHARP else _enlarged(image, matrix, 1 / shrink)
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
     border = {"borderMode": cv2.BORDER_REPLICATE} if outside is None else {"borderValue": outside}
@@ -162,19 +164,20 @@ def _shrunk(image: np.ndarray, matrix: np.ndarray, shrink: float) -> tuple[np.nd
         image = cv2.resize(image[:rows * step, :columns * step], (columns, rows), interpolation=cv2.INTER_AREA)
         matrix = matrix @ _scaling(step)
     rest = shrink / step
-    if rest > 1.15:
-        image = cv2.GaussianBlur(image, (0, 0), 0.45 * np.sqrt(rest**2 - 1))
+    if rest > 1.1:
+        image = cv2.GaussianBlur(image, (0, 0), 0.5 * np.sqrt(rest**2 - 1))
     return image, matrix
 
 
 def _enlarged(image: np.ndarray, matrix: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """The image at a whole multiple above the scale, by cubic convolution: from there a linear warp loses little.
+    """The image at an odd multiple, by cubic convolution, and the map from there.
 
-    Cubic resizing and a linear warp take a third of the time of a cubic warp.
+    From there a linear warp loses little, and nothing at the old pixels themselves, which an odd multiple contains;
+    the two together take half the time of a cubic warp.
     """
     import cv2
 
-    times = int(scale) + 1
+    times = 2 * int((scale + 1) / 2) + 1
     size = (image.shape[1] * times, image.shape[0] * times)
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), matrix @ _scaling(1 / times)
 
