@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import hashlib
 import os
@@ -98,12 +99,25 @@ def part_of(path: Path | str) -> Iterator[Path]:
     Two runs with one output name: the second is refused. A part file left by a killed run is written over.
     """
     path = Path(path)
-    part = path.with_name(_part_name(path.name))
+    part = path.with_name(_part_name(path.name)).absolute()
     with _stops_raise(), _locked(part, path):
+        _unfinished[part] = os.getpid()
         try:
             yield part
             _take_name(part, path)
         finally:
+            part.unlink(missing_ok=True)
+            _unfinished.pop(part)
+
+
+_unfinished: dict[Path, int] = {}
+"""Part files of this process. A signal can break in anywhere, also between two lines of the clean-up above."""
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    for part, owner in _unfinished.items():
+        if owner == os.getpid():
             part.unlink(missing_ok=True)
 
 
