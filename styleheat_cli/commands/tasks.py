@@ -19,9 +19,15 @@ class Computing(Description):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands; jobs whose kind begins with `train-` stand together under `train`."""
+    """Adds the commands; jobs whose kind begins with `train-` stand together under `train`.
+
+    A job that has a command of its own is left to it.
+    """
+    taken = {listed.name for listed in app.registered_commands}
     training = typer.Typer(help="Make weights: the jobs that made the embedded family.", no_args_is_help=True)
     for kind, described in tasks().items():
+        if kind in taken:
+            continue
         group, name = (training, kind.removeprefix("train-")) if kind.startswith("train-") else (app, kind)
         group.command(name, help=help_of(described))(command(described, Computing, Talk, run=_run))
     if training.registered_commands:

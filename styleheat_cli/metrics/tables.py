@@ -1,0 +1,109 @@
+"""An evaluation as tables: published rows, the still photo, other tools and ours, one line a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .published import BESIDE, Published
+from .report import ARROWS, number
+
+SHOWN = {
+    "same-id": (
+        "psnr", "ssim", "lpips-alex", "fid", "csim", "aed", "apd", "f-lmd", "m-lmd", "cpbd", "sharpness", "shake",
+        "mouth-opening-corr", "mouth-width-gain",
+    ),
+    "cross-id": (
+        "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
+        "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed",
+    ),
+    "dub": ("ssim", "cpbd", "f-lmd", "m-lmd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim"),
+    "edit": ("csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background"),
+    "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
+}  # fmt: skip
+"""Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""
+ALIASES = {"lpips": ("lpips-alex", "lpips-vgg")}
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """The tables of an evaluation's JSON, for people."""
+    return "\n\n".join(_task(task, result) for task, result in content["tasks"].items())
+
+
+def _task(task: str, result: Mapping[str, Any]) -> str:
+    methods = result["methods"]
+    columns = [name for name in SHOWN[task] if any(_of(name, method) for method in methods.values())]
+    lines = [f"{task}: {result['cases']} cases"]
+    lines += aligned([_header(columns, methods), *(_row(name, each, columns) for name, each in methods.items())])
+    lines += _not_measured(SHOWN[task], columns, methods)
+    if result.get("failed"):
+        lines += [f"failed: {case}: {why}" for case, why in result["failed"].items()]
+    for table in BESIDE.get(task, ()):
+        lines += ["", *_published(table)]
+    return "\n".join(lines)
+
+
+def _header(columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
+    marks = {name: next(reading for each in methods.values() if (reading := _of(name, each))) for name in columns}
+    return ["method", *(f"{name}{ARROWS[marks[name]['better']]}" for name in columns), "n"]
+
+
+def _row(name: str, method: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    readings = [_of(column, method) for column in columns]
+    cells = [number(reading["value"]) if reading else "-" for reading in readings]
+    counts = [reading["samples"] for reading in readings if reading]
+    pairs = [reading["pairs"] for reading in readings if reading]
+    return [name, *cells, f"{max(counts, default=0)} ({max(pairs, default=0)})"]
+
+
+def _of(name: str, method: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A method's reading of a metric, whatever its protocol; nothing where it was not measured."""
+    found = (r for full, r in method["metrics"].items() if full.partition("[")[0] == name and r["value"] is not None)
+    return next(found, None)
+
+
+def _not_measured(wanted: Sequence[str], columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
+    absent = {}
+    for name in wanted:
+        if name in columns:
+            continue
+        for each in methods.values():
+            for full, reading in each["metrics"].items():
+                if _is(full, name):
+                    absent.setdefault(full, reading.get("why", ""))
+    return [f"not measured: {full}: {why}" for full, why in absent.items()]
+
+
+def _is(full: str, name: str) -> bool:
+    bare = full.partition("[")[0]
+    return bare == name or name.startswith(bare + "-")
+
+
+def _published(table: Published) -> list[str]:
+    """A paper's table as it was printed, and what is different there."""
+    head = ["method", *table.columns]
+    rows = [[method, *(number(value) for value in values)] for method, values in table.rows.items()]
+    return [f"published: {table.source}", *aligned([head, *rows]), f"there: {table.differs}"]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows with columns under each other, the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+            for row in rows]  # fmt: skip
+
+
+def as_markdown(content: Mapping[str, Any]) -> str:
+    """The tables of an evaluation's JSON for a README: one a task, with date, commit, machine and data below."""
+    parts = []
+    for task, result in content["tasks"].items():
+        methods = result["methods"]
+        columns = [name for name in SHOWN[task] if any(_of(name, method) for method in methods.values())]
+        head = _header(columns, methods)
+        rows = [head, ["---"] * len(head), *(_row(name, each, columns) for name, each in methods.items())]
+        parts.append(f"**{task}** ({result['cases']} cases)\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
+    parts.append(
+        f"n: frames (cases). {content['date'][:10]}, commit {(content.get('commit') or 'unknown')[:10]}, {content['machine']}, "
+        f"data: {content['data']}, weights: {content['weights']}."
+    )
+    return "\n\n".join(parts) + "\n"

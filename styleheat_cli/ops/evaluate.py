@@ -1,0 +1,197 @@
+"""Evaluate: run an operation over a set of clips, measure what it made, and lay it beside other tools and papers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..errors import InputError, PartialError, RecipeError
+from ..progress import Progress, silent
+from .operation import FilePath, Flag, Task, catalogue, operation
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+    from ..metrics.cases import Case
+    from ..metrics.evaluation import Bench
+
+TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit"]
+STEPS: Mapping[str, dict[str, Any]] = {
+    "same-id": {"op": "reenact", "relative": False},
+    "cross-id": {"op": "reenact"},
+    "dub": {"op": "dub"},
+    "edit": {"op": "edit-attribute", "attribute": "age"},
+}
+"""What each task does unless the recipe says otherwise."""
+RENDER: Mapping[str, dict[str, Any]] = {
+    "same-id": {"crf": 12},
+    "cross-id": {"crf": 0},
+    "dub": {"crf": 12},
+    "edit": {"crf": 12},
+}
+"""Near lossless, so that it is not the codec that is judged; lossless where the background is."""
+REGION = {"same-id": "face", "cross-id": "frame", "dub": "face", "edit": "frame"}
+SHEET_CASES = 8
+
+
+@operation
+class Evaluate(Task):
+    """Run an operation over a set of clips, measure the results, and print them beside other tools and the papers' tables."""
+
+    example: ClassVar[str] = "styleheat evaluate recipes/evaluate/same-id.yaml --data clips/"
+
+    kind: Literal["evaluate"] = "evaluate"
+    tasks: tuple[TaskName, ...] = ("same-id",)
+    """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits."""
+    data: Annotated[FilePath | None, Flag(unit="folder")] = None
+    """Folder with the clips and photos."""
+    clips: tuple[str, ...] = ()
+    """Names of the clips in that folder; all that are there where none is named."""
+    portraits: tuple[str, ...] = ()
+    """Names of the photos in that folder."""
+    pairs: tuple[dict[str, str], ...] = ()
+    """Sources and drivers that belong together: tables of source, driving, audio, reference and name."""
+    kept_out: tuple[str, ...] = ()
+    """Further files that no training may see, although nothing is measured on them here."""
+    identities: tuple[str, ...] = ()
+    """Who is on all these files, by the names of the data's index."""
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options of each task's operation, by task."""
+    seconds: Annotated[float | None, Field(gt=0), Flag(unit="seconds")] = None
+    """Only the beginning of each clip, so long."""
+    only: Annotated[tuple[str, ...], Flag(unit="metric")] = ()
+    """Measure only this metric; may be given many times."""
+    outputs: Annotated[tuple[str, ...], Flag(unit="name=folder")] = ()
+    """Finished results of another tool, one file a case; may be given many times."""
+    ours: bool = True
+    """Make and measure our own results; else only those of other tools."""
+    output_dir: Annotated[FilePath, Flag(unit="folder")] = Path("out/evaluate")
+    """Where results, measurements and tables go; a second run goes on where the first stopped."""
+    weights: str = "default"
+    """Family of weights: default, styleheat, or the path of a manifest."""
+    seed: int = 0
+    """Where randomness starts."""
+
+    def run(self, *, device: str = "auto", progress: Progress = silent) -> dict[str, Any]:
+        """All tasks, as JSON data; also written to `results.json` in the output folder.
+
+        Raises:
+            PartialError: some cases failed; the others are measured and written.
+        """
+        from ..metrics.evaluation import commit, write_json
+        from ..metrics.report import provenance
+
+        self._check()
+        engine = self._engine(device) if self.ours else None
+        found = {task: self._task(task, engine, progress) for task in self.tasks}
+        content = {
+            **provenance(), "commit": commit(), "data": self._folder().name, "weights": self.weights, "tasks": found,
+        }  # fmt: skip
+        write_json(self.output_dir / "results.json", content)
+        return content
+
+    def check_failures(self, content: Mapping[str, Any]) -> None:
+        """Raises a PartialError where cases failed."""
+        failed = [case for task in content["tasks"].values() for case in task["failed"]]
+        if failed:
+            raise PartialError(f"{len(failed)} cases failed: {', '.join(failed[:5])}",
+                               hint=f"{self.output_dir / 'results.json'} says why; the same command tries them again")  # fmt: skip
+
+    def _check(self) -> None:
+        """What can be known to be wrong before anything is loaded."""
+        from ..metrics.compare import needed_names
+
+        needed_names(self.only)
+        self._folder()
+        for task in self.tasks:
+            op = self._step(task).get("op")
+            if self.ours and op and op not in catalogue:
+                raise RecipeError(f"there is no operation {op} to evaluate", hint="--no-ours measures --outputs only")
+        for _, folder in self._others().items():
+            if not folder.is_dir():
+                raise InputError(f"no such folder: {folder}", hint="--outputs takes NAME=FOLDER")
+
+    def _folder(self) -> Path:
+        if self.data is None:
+            raise RecipeError("the recipe names no data", hint="--data FOLDER: the folder that the clips lie in")
+        return self.data
+
+    def _others(self) -> dict[str, Path]:
+        named = {}
+        for given in self.outputs:
+            name, equals, folder = given.partition("=")
+            if not equals or not name:
+                raise RecipeError(f"--outputs {given}: not NAME=FOLDER", hint="--outputs FOMM=results/fomm")
+            named[name] = Path(folder).expanduser()
+        return named
+
+    def _engine(self, device: str) -> Engine:
+        from ..engine import Engine
+
+        return Engine(self.weights, device=device, seed=self.seed)
+
+    def _step(self, task: str) -> dict[str, Any]:
+        """The task's step, without the files."""
+        return {**STEPS.get(task, {}), **self.options.get(task, {})}
+
+    def _task(self, task: str, engine: Engine | None, progress: Progress) -> dict[str, Any]:
+        name = f"styleheat ({self.weights})"
+        if task == "inversion":
+            return self._inversion(engine, name, progress)
+        from ..metrics.cases import cases_of
+        from ..metrics.evaluation import evaluate
+
+        rows = self.pairs if task != "same-id" else ()
+        cases = cases_of(task, self._folder(), rows=rows, clips=self.clips, portraits=self.portraits)
+        bench = self._bench(task, engine, progress)
+        make = (lambda *files: self._make(task, engine, progress, *files)) if engine else None
+        found = evaluate(task, cases, bench, ours=name, make=make, others=self._others())
+        if engine and task in ("same-id", "cross-id"):
+            self._sheet(cases, bench)
+        return found
+
+    def _bench(self, task: str, engine: Engine | None, progress: Progress) -> Bench:
+        from ..metrics.compare import How
+        from ..metrics.evaluation import Bench, code_digest, key_of
+
+        weights = [component.sha256 for component in engine.family.components.values()] if engine else []
+        code = code_digest("engine", "face", "media", "networks", "ops")
+        key = key_of(self._step(task), RENDER[task], self.seconds, self.weights, self.seed, weights, code)
+        return Bench(self.output_dir / task, How(self.only, REGION[task]), key, progress=progress)
+
+    def _make(self, task: str, engine: Engine, progress: Progress, case: Case, source: Path, output: Path) -> None:
+        """Our result of a case: a recipe of one step, run."""
+        from .. import execute
+        from ..recipe import Where, build
+
+        files = {"driving": case.driving} if task in ("same-id", "cross-id") else {"audio": case.audio}
+        step = {**self._step(task), **{role: str(path) for role, path in files.items() if path is not None}}
+        end = {} if self.seconds is None else {"end": self.seconds}
+        content = {
+            "source": str(source), "steps": [step], "render": {**RENDER[task], "audio_from": "none", **end},
+            "output": str(output), "weights": self.weights, "seed": self.seed,
+        }  # fmt: skip
+        recipe = build(content, where=Where(f"evaluate {task}", {}, frozenset()))
+        execute.run(recipe, engine, progress, overwrite=True)
+
+    def _inversion(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
+        from ..metrics.cases import PHOTOS
+        from ..metrics.inversion import inversion
+
+        photos = [self._folder() / name for name in self.portraits] or sorted(
+            path for path in self._folder().rglob("*") if path.suffix.lower() in PHOTOS
+        )
+        if engine is None:
+            return {"cases": 0, "region": "head", "methods": {}, "failed": {}}
+        return inversion(photos, engine.reconstruct, name, progress)
+
+    def _sheet(self, cases: list[Case], bench: Bench) -> None:
+        from ..metrics.evaluation import source_of
+        from ..metrics.sheets import write_sheet
+
+        made = [(case, bench.folder / "ours" / f"{case.name}.mp4") for case in cases]
+        shown = [(case.name, source_of(case, bench), case.driving, path) for case, path in made if path.is_file()]
+        if shown:
+            write_sheet(bench.folder / "sheet.png", shown[:SHEET_CASES])
