@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -162,8 +164,32 @@ def prepare(
     if len(set(outputs)) < len(outputs):
         raise RecipeError("the sheet has the name of the result", hint="give --sheet another name")
     for output in outputs:
+        _check_links(output)
         check_output(output, overwrite=overwrite, inputs=recipe.inputs(), needed_bytes=plan.needed_bytes)
+        _check_writing(output)
     return plan
+
+
+def _check_links(output: Path) -> None:
+    """The output's name is not one that links lead round in a circle."""
+    from .media.output import cannot_write
+
+    try:
+        output.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise cannot_write(output, error) from None
+
+
+def _check_writing(output: Path) -> None:
+    """A file can be made in the output's folder; it has no name and is gone at once."""
+    from .media.output import cannot_write
+
+    try:
+        with tempfile.TemporaryFile(dir=output.parent) as file:
+            file.write(b"styleheat")
+    except OSError as error:
+        raise cannot_write(output, error) from None
 
 
 def _source_of(recipe: Recipe) -> Clip:
