@@ -14,18 +14,15 @@ DESCRIPTOR_SLOPE = 0.1
 INJECTION_SLOPE = 0.01
 
 
-class UpConv(nn.Module):
+class UpConv(EqualConv2d):
     """Bilinear to twice the size, equalised 3x3 convolution, fused leaky ReLU."""
 
     def __init__(self, channels: int):
-        super().__init__()
-        self.weight = EqualConv2d(channels, channels, 3, bias=False).weight
-        self.scale = 1 / (3 * channels**0.5)
+        super().__init__(channels, channels, 3, padding=1, bias=False)
         self.activation = FusedLeakyReLU(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
-        return self.activation(F.conv2d(x, self.weight * self.scale, padding=1))
+        return self.activation(super().forward(resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))))
 
 
 class UpBlock(nn.Module):
@@ -76,12 +73,12 @@ class CalibrationNet(nn.Module):
 
     def forward(self, f: Tensor, descriptor: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, 64, 64) warped feature, (N, 256, 1) descriptor -> scale and shift, (N, C, 64, 64) each."""
-        return self._heads(-1, self.pyramid(f, descriptor)[-1])
+        return self.heads(-1, self.pyramid(f, descriptor)[-1])
 
     def all_conditions(self, f: Tensor, descriptor: Tensor) -> list[Tensor]:
         """Scale and shift of every size, smallest first; only the last pair is ever used."""
         pyramid = self.pyramid(f, descriptor)
-        return [tensor for i, x in enumerate(pyramid) for tensor in self._heads(i, x)]
+        return [tensor for i, x in enumerate(pyramid) for tensor in self.heads(i, x)]
 
     def pyramid(self, f: Tensor, descriptor: Tensor) -> list[Tensor]:
         """The features that the heads read: 8, 16, 32 and 64 px."""
@@ -95,7 +92,8 @@ class CalibrationNet(nn.Module):
             found.append(x)
         return found
 
-    def _heads(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
+    def heads(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift from the i-th feature of the pyramid."""
         return self.condition_scale[i](x), self.condition_shift[i](x)
 
 

@@ -36,10 +36,14 @@ PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 @dataclass(frozen=True)
 class Doubling:
-    """Transposed convolution of stride 2 and the blur after it: a weight for each of `PARITIES`, blur taps, bias."""
+    """Transposed convolution of stride 2 and the blur after it, first down the columns, then along the rows.
+
+    weights: one for each of `PARITIES`. columns, rows: (C, 1, 4, 1) and (C, 1, 1, 4) taps of the blur. bias: (C,).
+    """
 
     weights: Sequence[Tensor]
-    blur: Tensor
+    columns: Tensor
+    rows: Tensor
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -53,7 +57,9 @@ class Doubling:
         )
         for (row, column), weight in zip(PARITIES, self.weights, strict=True):
             spread[:, :, row::2, column::2] = F.conv2d(x, weight, padding=(1 - row, 1 - column))
-        return F.leaky_relu_(F.conv2d(spread, self.blur, self.bias, padding=1, groups=channels), STYLEGAN_SLOPE)
+        spread = F.conv2d(spread, self.columns, padding=(1, 0), groups=channels)
+        spread = F.conv2d(spread, self.rows, self.bias, padding=(0, 1), groups=channels)
+        return F.leaky_relu_(spread, STYLEGAN_SLOPE)
 
 
 @dataclass(frozen=True)
@@ -118,23 +124,28 @@ def fold(
 
 
 def _convolution(layer: StyledConv, w: Tensor) -> Convolution:
-    return Convolution(layer.conv.folded(w) * ROOT_TWO, layer.activate.bias * ROOT_TWO)
+    return Convolution(layer.conv.folded(w[None])[0] * ROOT_TWO, layer.activate.bias * ROOT_TWO)
 
 
 def _doubling(layer: StyledConv, w: Tensor) -> Doubling:
     """T[m] = sum of x[i] W[m - 2i]: even m see W[2] and W[0] of two neighbours, odd m W[1] of one sample."""
-    weight = layer.conv.folded(w) * ROOT_TWO
+    weight = layer.conv.folded(w[None])[0] * ROOT_TWO
     taps = ([2, 0], [1])
     weights = [weight[:, :, taps[row]][:, :, :, taps[column]] for row, column in PARITIES]
-    return Doubling(weights, _blur_taps(layer.conv.blur, len(weight)), layer.activate.bias * ROOT_TWO)
+    return Doubling(weights, *_separated(layer.conv.blur, len(weight)), layer.activate.bias * ROOT_TWO)
 
 
-def _blur_taps(blur: Blur, channels: int) -> Tensor:
-    return blur.kernel.flip(0, 1).expand(channels, 1, -1, -1)
+def _separated(blur: Blur, channels: int) -> tuple[Tensor, Tensor]:
+    """The blur as taps down the columns and along the rows."""
+    kernel = blur.kernel.flip(0, 1)
+    columns, rows = kernel.sum(1), kernel.sum(0) / kernel.sum()
+    if not torch.allclose(torch.outer(columns, rows), kernel, atol=1e-6):
+        raise ValueError("the blur kernel is no product of a column and a row")
+    return columns[:, None].expand(channels, 1, -1, -1), rows[None, :].expand(channels, 1, -1, -1)
 
 
 def _colour(layer: ToRGB, w: Tensor) -> Colour:
-    return Colour(layer.conv.folded(w), layer.bias.flatten())
+    return Colour(layer.conv.folded(w[None])[0], layer.bias.flatten())
 
 
 def _converted(folded: FoldedGenerator, laid_out, dtype: torch.dtype) -> FoldedGenerator:
@@ -143,7 +154,8 @@ def _converted(folded: FoldedGenerator, laid_out, dtype: torch.dtype) -> FoldedG
     for level in folded.levels:
         doubling = level.doubling and Doubling(
             [laid_out(weight) for weight in level.doubling.weights],
-            laid_out(level.doubling.blur),
+            laid_out(level.doubling.columns),
+            laid_out(level.doubling.rows),
             level.doubling.bias.to(dtype),
         )
         convolution = Convolution(laid_out(level.convolution.weight), level.convolution.bias.to(dtype))

@@ -39,8 +39,10 @@ def upfirdn(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[in
         spread = x.new_zeros(n, channels, height, up, width, up)
         spread[:, :, :, 0, :, 0] = x
         x = spread.view(n, channels, height * up, width * up)
-    taps = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(F.pad(x, (*pad, *pad)), taps, stride=down, groups=channels)
+    x = F.pad(x, (*pad, *pad))
+    taps = kernel.flip(0, 1).to(x.dtype)[None, None]
+    filtered = F.conv2d(x.reshape(-1, 1, *x.shape[2:]), taps, stride=down)
+    return filtered.view(n, channels, *filtered.shape[2:])
 
 
 def double(x: Tensor, kernel: Tensor) -> Tensor:
@@ -102,7 +104,11 @@ class EqualConv2d(nn.Module):
         self.stride, self.padding = stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
+        return F.conv2d(x, self.scaled(), self.bias, self.stride, self.padding)
+
+    def scaled(self) -> Tensor:
+        """The weight as it is used."""
+        return self.weight if self.scale == 1.0 else self.weight * self.scale
 
 
 class EqualLinear(nn.Module):
@@ -125,8 +131,7 @@ class EqualLinear(nn.Module):
 class ModulatedConv2d(nn.Module):
     """Convolution whose input channels are scaled by a style and whose output channels are normalised again.
 
-    Source: StyleGAN2, equations 1 and 3. The style is applied to the input and the normalisation to the
-    output, which equals scaling the weight and lets a batch of codes share one convolution.
+    Source: StyleGAN2, equations 1 and 3, applied to the weight: a batch of codes is a convolution in groups.
     """
 
     def __init__(
@@ -141,26 +146,20 @@ class ModulatedConv2d(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(N, I, H, W), (N, D) -> (N, O, H, W), or twice as high and wide when up-sampling."""
-        weight = self.weight[0] * self.scale
-        style = self.modulation(w)  # [N I]
-        x = x * style[:, :, None, None]
+        n, _, height, width = x.shape
+        weight, x = self.folded(w), x.reshape(1, -1, height, width)
         if self.blur is None:
-            x = F.conv2d(x, weight, padding=self.padding)
-        else:
-            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))  # [N O 2H+1 2W+1] -> 2H 2W
-        return x * self.normaliser(weight, style)[:, :, None, None] if self.demodulate else x
+            x = F.conv2d(x, weight.flatten(0, 1), padding=self.padding, groups=n)
+            return x.view(n, -1, height, width)
+        x = F.conv_transpose2d(x, weight.transpose(1, 2).flatten(0, 1), stride=2, groups=n)  # 2H+1 2W+1
+        return self.blur(x.view(n, -1, *x.shape[2:]))  # 2H 2W
 
     def folded(self, w: Tensor) -> Tensor:
-        """(O, I, k, k): the weight for one code (D,), style and normalisation inside."""
-        weight = self.weight[0] * self.scale
-        style = self.modulation(w[None])
-        scaled = weight * style[0, None, :, None, None]
-        return scaled * self.normaliser(weight, style)[0, :, None, None, None] if self.demodulate else scaled
-
-    @staticmethod
-    def normaliser(weight: Tensor, style: Tensor) -> Tensor:
-        """(N, O): 1 / sqrt(sum of squares of the styled weight + 1e-8)."""
-        return torch.rsqrt(F.linear(style.square(), weight.square().sum((2, 3))) + 1e-8)
+        """(N, O, I, k, k): the weight for each code (N, D), style and normalisation inside."""
+        weight = self.scale * self.weight * self.modulation(w)[:, None, :, None, None]
+        if not self.demodulate:
+            return weight
+        return weight * torch.rsqrt(weight.square().sum((2, 3, 4)) + 1e-8)[:, :, None, None, None]
 
 
 class AdaIN(nn.Module):
@@ -180,7 +179,7 @@ class AdaIN(nn.Module):
         """Scale and shift of what is normalised already; a batch of one meets any number of descriptors."""
         shared = self.mlp_shared(descriptor)
         gamma, beta = self.mlp_gamma(shared)[:, :, None, None], self.mlp_beta(shared)[:, :, None, None]
-        return torch.addcmul(beta, normalised, 1 + gamma)
+        return normalised * (1 + gamma) + beta
 
 
 def conv_layer(inputs: int, outputs: int, size: int) -> nn.Sequential:
@@ -202,5 +201,5 @@ class DownBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         blur, conv = self.skip
         kept = blur(x, down=conv.stride)  # blurred only where the strided 1x1 convolution looks
-        skip = F.conv2d(kept, conv.weight * conv.scale)
+        skip = F.conv2d(kept, conv.scaled())
         return (self.conv2(self.conv1(x)) + skip) / ROOT_TWO

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import EqualLinear, FusedLeakyReLU, ModulatedConv2d, blur_kernel, double
+from .layers import EqualLinear, FusedLeakyReLU, ModulatedConv2d, blur_kernel, upfirdn
 from .warper import warp
 
 
@@ -47,7 +47,7 @@ class Conditions:
 
 def modulate(f: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """f * (1 + scale) + shift."""
-    return torch.addcmul(shift, f, 1 + scale)
+    return f * (1 + scale) + shift
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Upsample(nn.Module):
         self.register_buffer("kernel", blur_kernel(4.0))
 
     def forward(self, x: Tensor) -> Tensor:
-        return double(x, self.kernel)
+        return upfirdn(x, self.kernel, up=2, pad=(2, 1))
 
 
 class ToRGB(nn.Module):

@@ -175,7 +175,7 @@ class FieldNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[1:], eps=1e-5), self.weight)
+        return F.layer_norm(x, x.shape[1:], self.weight.expand(x.shape[1:]), self.bias.expand(x.shape[1:]), 1e-5)
 
 
 class WarpingNet(nn.Module):
