@@ -75,7 +75,7 @@ def heal(
     share = _parted(outline)
     if share <= 0:
         return
-    corner = _window_corner(target[:, :2] * scale)
+    corner = window_corner(target[:, :2] * scale)
     inside = drawn(outline - corner, (WINDOW, WINDOW))
     made = _synthesised(healing, feature, inside, source_at * scale, corner, motion)
     _lay(image, made, share * cv2.GaussianBlur(inside, (0, 0), RIM), corner, scale)
@@ -87,22 +87,21 @@ def _parted(outline: np.ndarray) -> float:
     return float(np.clip((height - PARTED[0]) / (PARTED[1] - PARTED[0]), 0, 1))
 
 
-def _window_corner(points: np.ndarray) -> np.ndarray:
+def window_corner(points: np.ndarray) -> np.ndarray:
     """(2,) int x, y in pixels at 512: the window's corner, on whole cells, the mouth in its middle."""
     middle = points[list(MOUTH_CORNERS)].mean(0) * 0.5 + points[[13, 14]].mean(0) * 0.5
     corner = np.round((middle - WINDOW / 2) / STRIDE).astype(int) * STRIDE
     return np.clip(corner, 0, SIDE - WINDOW)
 
 
-def guides(lips: Tensor, warped_lips: Tensor, grid: Tensor) -> Tensor:
-    """(N, 4, h, w): inner mouth of the target, of the warped source, vertical density of the flow, inside the source.
+def guides(lips: Tensor, warped_lips: Tensor, at: Tensor) -> Tensor:
+    """(N, 4, h, w): inner mouth of the target, of the warped source, and where each cell comes from against the
+    window's own mean, in windows, across and down.
 
-    grid (N, h, w, 2): where each cell comes from, -1 to 1 over the source window.
+    lips, warped_lips (N, 1, h, w) shares; at (N, h, w, 2): x, y in the source in pixels at 512.
     """
-    rows = grid.shape[1]
-    density = F.pad((grid[:, 1:] - grid[:, :-1])[..., 1] * (rows / 2), (0, 0, 0, 1))[:, None]
-    within = (grid.abs().amax(-1) < 1).to(grid.dtype)[:, None]
-    return torch.cat([lips, warped_lips, density, within], 1)
+    away = (at - at.mean((1, 2), keepdim=True)) / WINDOW
+    return torch.cat([lips, warped_lips, away.permute(0, 3, 1, 2)], 1)
 
 
 def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndarray:
@@ -110,12 +109,12 @@ def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndar
     cell = GRID // (SIDE // STRIDE)  # raster cells of the flow in one cell of f
     rows, columns = (slice(c // STRIDE * cell, (c // STRIDE + CELLS) * cell) for c in corner[::-1])
     at = cv2.resize(source_at[rows, columns], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    grid = torch.from_numpy(at)[None].to(healing.like) / (SIDE / 2) - 1
+    at = torch.from_numpy(at)[None].to(healing.like)
+    grid = at / (SIDE / 2) - 1
     f = F.grid_sample(feature.f, grid, mode="bilinear", padding_mode="border", align_corners=False)
     warped_lips = F.grid_sample(feature.lips, grid, mode="bilinear", align_corners=False)
     lips = F.avg_pool2d(torch.from_numpy(inside)[None, None].to(healing.like), STRIDE)
-    hints = guides(lips, warped_lips, (grid - grid.mean((1, 2), keepdim=True)) * (SIDE / WINDOW))
-    healed = healing.healer(f, hints, torch.from_numpy(motion)[None].to(healing.like))
+    healed = healing.healer(f, guides(lips, warped_lips, at), torch.from_numpy(motion)[None].to(healing.like))
     return to_images(healing.generator(healed, feature.w).float())[0]
 
 

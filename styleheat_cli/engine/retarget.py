@@ -25,6 +25,9 @@ Region = Literal["all", "pose", "expression", "lips", "eyes"]
 CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
 PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
 NEARLY_CLOSED = 0.12  # share of the calm opening under which an eye counts as closed
+WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
+LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
+FARTHEST = 0.6  # head sizes that a head may move from the source's own place; beyond this it is eased
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,8 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
     growth = np.log(np.maximum(theirs.head_size / anchor.head_size, 1e-3))
     size = mine[:, 69]
     return np.column_stack([
-        mine[:, 67] + controls.pose_gain * move[:, 0] * size,
-        mine[:, 68] + controls.pose_gain * move[:, 1] * size,
-        size * np.exp(controls.pose_gain * np.clip(growth, -0.5, 0.5)),
+        mine[:, 67:69] + eased(controls.pose_gain * move, FARTHEST) * size[:, None],
+        size * np.exp(eased(controls.pose_gain * growth, LARGEST)),
     ])  # fmt: skip
 
 
@@ -135,13 +137,21 @@ def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
     theirs_calm = _calm_openings(model, driving)
     at_rest = np.zeros(64) if not controls.relative else anchor[EXPRESSION]
     ratio = (theirs_calm + theirs[:, EXPRESSION] @ measure.T)[:, :2] / np.maximum(theirs_calm + measure @ at_rest, 1e-3)[:2]
-    ratio = 1 + controls.expression_gain * controls.eyes_gain * (ratio - 1)
+    ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
     ratio = np.where(ratio < NEARLY_CLOSED, 0, ratio)
     eyes_rest = (calm + measure @ (rest if controls.relative else np.zeros(64)))[:2]
     goal = np.maximum(calm + wanted @ measure.T, 0)
     goal[:, :2] = np.clip(ratio, 0, 1.6) * np.maximum(eyes_rest, 0)
     now = calm + wanted @ measure.T
     return wanted + (goal - now) @ np.linalg.pinv(measure).T
+
+
+def _together(ratio: np.ndarray) -> np.ndarray:
+    """(N, 2) openings of both eyes: alike unless one clearly winks."""
+    mean = ratio.mean(1, keepdims=True)
+    apart = np.abs(ratio[:, :1] - ratio[:, 1:])
+    own = np.clip((apart - WINK / 2) / (WINK / 2), 0, 1)
+    return mean + own * (ratio - mean)
 
 
 def _calm_openings(model: Morphable, motion: MotionTrack) -> np.ndarray:

@@ -35,7 +35,7 @@ class Morphable:
     noise: np.ndarray
     mirror: np.ndarray
     triangles: np.ndarray
-    deep3d: np.ndarray | None = None  # [65 64]: rows 0:64 times the expression plus row 64 = Deep3D expression
+    deep3d: np.ndarray | None = None  # [68 67]: (expression, angles, 1) times this = Deep3D's expression and angles
 
     def shape(self, identity: np.ndarray, expression: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """(T, 478, 3) canonical shapes of (K,) or (T, K) identity, (T, 64) expression, (T, 3) angles."""

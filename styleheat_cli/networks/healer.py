@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GUIDES = 4  # guide maps: inner mouth of the target and of the warped source, how far the flow stretches, visibility
+GUIDES = 4  # guide maps: inner mouth of the target and of the warped source, where a cell comes from, across and down
 
 
 class Healer(nn.Module):

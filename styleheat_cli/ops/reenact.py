@@ -48,6 +48,8 @@ class Reenact(Edit):
     """Times the movement of eyelids and brows, on top of the expression's gain, 0 to 3."""
     smooth: Annotated[float, Field(ge=0, le=2), Flag(unit="seconds")] = 0.06
     """Width in seconds, 0 to 2, over which the driver's motion is smoothed without delay; 0 leaves it raw."""
+    anchor: Annotated[Time | Literal["rest"], Flag(unit="rest|time")] = "rest"
+    """With --relative, the driver's moment that corresponds to the source as it is: its rest, or a time of its clip."""
     pose_limit: Annotated[float, Field(gt=0, le=90), Flag(unit="degrees")] = 25.0
     """Degrees the head may turn from the source's own pose; beyond this the turn is eased, with a warning."""
 
@@ -58,10 +60,10 @@ class Reenact(Edit):
         from ..engine.retarget import Controls
 
         driving = self._motion(shot, engine, scope)
-        times, gaps = driving.times, driving.gaps
+        times, gaps, shift = driving.times, driving.gaps, 0.0
         if not shot.clip.still:
-            begins = seconds(self.driving_start, rate_of(driving))
-            driving = moved(driving, float(shot.own.times[0]) - begins)
+            shift = float(shot.own.times[0]) - seconds(self.driving_start, rate_of(driving))
+            driving = moved(driving, shift)
             times = shot.own.times[shot.own.times < end_of(driving)]
         if not len(times):
             raise InputError(f"{self.driving.name} ends before it begins to drive", hint="lower --driving-start")
@@ -73,6 +75,7 @@ class Reenact(Edit):
             mouth_gain=self.mouth_gain,
             eyes_gain=self.eyes_gain,
             pose_limit_deg=self.pose_limit,
+            anchor=self.anchor if self.anchor == "rest" else seconds(self.anchor, rate_of(driving)) + shift,
         )
         motion = engine.retarget(shot, driving, times, controls)
         timeline = timeline_of(driving) if shot.clip.still else shot.clip

@@ -1,0 +1,114 @@
+"""Calibration: from the warped f of one frame to the mouth of another frame of the same person.
+
+Source: StyleHEAT's calibration training (Yin et al. 2022, section 3.3): same-person pairs, losses weighted to the mouth
+(their equations 6 and 7), an adversarial loss. Here on the mouth's own window, so that a CPU can do it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..engine.heal import CELLS, WINDOW, guides
+from ..networks.codec import STRIDE, Encoder, Generator
+from ..networks.healer import Healer
+from .codec import edges, relit
+from .loop import Losses
+from .mouths import FLOW, Mouths
+
+SURROUND = 0.15  # weight of what lies round the mouth against its inside
+CRITIC_FROM = 0.35  # share of the training after which the critic has a say
+CRITIC_WEIGHT = 0.02
+
+
+class Critic(nn.Module):
+    """A patch critic on a mouth (N, 3, H, W) and the mask of what was made (N, 1, H, W)."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((4, width), (width, 2 * width), (2 * width, 4 * width)):
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.InstanceNorm2d(outputs), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, 3, padding=1))
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return self.layers(torch.cat([image, mask], 1))
+
+
+class CalibrationJob:
+    """One step: a batch of mouths, healed, laid into the warped picture, judged."""
+
+    def __init__(
+        self, encoder: Encoder, generator: Generator, healer: Healer, mouths: Mouths, batch: int, seed: int,
+        critic: Critic, critic_optimiser: torch.optim.Optimizer,
+    ):  # fmt: skip
+        self.encoder, self.generator, self.healer = encoder, generator, healer
+        self.mouths, self.batch, self.seed = mouths, batch, seed
+        self.critic, self.critic_optimiser = critic, critic_optimiser
+
+    def __call__(self, step: int, share: float) -> Losses:
+        random = np.random.default_rng([self.seed, step])
+        batch = self.draw(np.sort(random.choice(len(self.mouths.source), self.batch, replace=False)), random)
+        with torch.autocast(batch["source"].device.type, torch.bfloat16):
+            made, warped, mask, back = self.heal(batch)
+        real = batch["target"]
+        laid, true = warped + (made - warped) * mask, warped + (real - warped) * mask
+        weight = SURROUND + 2 * mask
+        losses = {
+            "mouth": ((made - real).abs() * weight).mean() / weight.mean(),
+            "edges": edges(made, real, weight, scales=3),
+            "reconstruction": 0.5 * (back - batch["source"]).abs().mean(),
+        }
+        if share > CRITIC_FROM:
+            self._teach_critic(true, laid.detach(), mask)
+            losses["critic"] = -CRITIC_WEIGHT * self.critic(laid, mask).mean()
+        return {**losses, "total": sum(losses.values())}
+
+    def draw(self, rows: np.ndarray, random: np.random.Generator | None = None) -> dict[str, Tensor]:
+        """Some pairs as tensors; with a generator, under a random light and mirrored now and then."""
+        device = next(self.encoder.parameters()).device
+        m = self.mouths
+        pair = torch.from_numpy(np.concatenate([m.source[rows], m.target[rows]])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        if random is not None:
+            state = random.bit_generator.state
+            first = relit(pair[: len(rows)], random)
+            random.bit_generator.state = state
+            pair = torch.cat([first, relit(pair[len(rows) :], random)])
+        lips = torch.from_numpy(np.stack([m.source_lips[rows], m.target_lips[rows]])).float()[:, :, None] / 255
+        made = {
+            "source": pair[: len(rows)], "target": pair[len(rows) :], "source_lips": lips[0], "target_lips": lips[1],
+            "flow": torch.from_numpy(m.flow[rows].astype(np.float32)),
+            "motion": torch.from_numpy(m.motion[rows].copy()),
+        }  # fmt: skip
+        return {name: tensor.to(device) for name, tensor in made.items()}
+
+    def heal(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The healed mouth, the plainly warped one, the soft mask, and the source given back: (N, 3 or 1, 192, 192)."""
+        at = batch["flow"].permute(0, 3, 1, 2)  # [N 2 96 96] px of the source window
+        coarse = F.avg_pool2d(at, FLOW // CELLS).permute(0, 2, 3, 1)
+        fine = F.interpolate(at, size=(WINDOW, WINDOW), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+        warped = _sampled(batch["source"], fine)
+        f, w = self.encoder(batch["source"].contiguous(memory_format=torch.channels_last))
+        source_lips = F.avg_pool2d(batch["source_lips"], STRIDE)
+        hints = guides(F.avg_pool2d(batch["target_lips"], STRIDE), _sampled(source_lips, coarse, "zeros"), coarse)
+        healed = self.healer(_sampled(f.float(), coarse), hints, batch["motion"])
+        made, back = self.generator(torch.cat([healed.to(f), f]), torch.cat([w, w])).float().chunk(2)
+        return made, warped, soft(batch["target_lips"]), back
+
+    def _teach_critic(self, true: Tensor, laid: Tensor, mask: Tensor) -> None:
+        loss = F.relu(1 - self.critic(true, mask)).mean() + F.relu(1 + self.critic(laid, mask)).mean()
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimiser.step()
+
+
+def _sampled(x: Tensor, at: Tensor, beyond: str = "border") -> Tensor:
+    """x (N, C, H, W) at `at` (N, h, w, 2), pixels of the 192 window."""
+    return F.grid_sample(x, at / (WINDOW / 2) - 1, padding_mode=beyond, align_corners=False)
+
+
+def soft(mask: Tensor) -> Tensor:
+    """A mask (N, 1, H, W) grown by a few pixels, with a soft edge."""
+    return F.avg_pool2d(F.max_pool2d(mask, 9, 1, 4), 7, 1, 3)

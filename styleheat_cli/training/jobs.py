@@ -1,0 +1,145 @@
+"""The training jobs, start to finish: material, training, finished weights with the manifest row that describes them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file as save_tensors
+from torch import nn
+
+from ..networks.codec import Encoder, Generator
+from ..networks.healer import Healer
+from ..progress import Progress
+from . import loop
+from .calibration import CalibrationJob, Critic
+from .codec import CodecJob, pictures
+from .deep3d import bridge, pairs_of
+from .material import material, tracked
+from .morphable import Settings, train
+from .mouths import Mouths, mouth_pairs
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+    from ..ops.train import TrainCalibration, TrainCodec, Training, TrainMorphable
+
+HALF = ("identity", "expression")  # arrays of the morphable model that half precision holds well enough
+
+
+def make_morphable(job: TrainMorphable, progress: Progress) -> dict[str, Any]:
+    """Makes recon.safetensors; returns what the model measured of itself."""
+    people: dict[str, list[np.ndarray]] = {}
+    for found in _material(job, progress):
+        people.setdefault(found.item.person, []).append(found.landmarks)
+    model, facts = train(people, Settings(job.identities, job.frames_per_person))
+    both = [pairs for found in _material(job, progress) if (pairs := pairs_of(model, found))]
+    if len(both) > 1:
+        deep3d, quality = bridge(both)
+        model, facts = replace(model, deep3d=deep3d), {**facts, "deep3d_clips": len(both), **quality}
+    arrays = {name: np.asarray(value) for name, value in vars(model).items() if value is not None}
+    stored = {name: np.ascontiguousarray(_compact(name, value)) for name, value in arrays.items()}
+    job.output.mkdir(parents=True, exist_ok=True)
+    save_arrays(stored, job.output / "recon.safetensors")
+    return {**facts, "row": _row(job, "recon", "morphable")}
+
+
+def _compact(name: str, value: np.ndarray) -> np.ndarray:
+    return value.astype(np.int32 if value.dtype.kind in "iu" else np.float16 if name in HALF else np.float32)
+
+
+def train_codec(job: TrainCodec, engine: Engine, progress: Progress) -> dict[str, Any]:
+    """Makes encoder.safetensors and generator.safetensors."""
+    torch.manual_seed(job.seed)
+    images = _kept(job.work / "pictures.npy", lambda: pictures(_material(job, progress), job.frames_per_clip, job.smallest))
+    encoder, generator = (_fresh(kind, engine) for kind in (Encoder, Generator))
+    parts = {"encoder": encoder, "generator": generator}
+    optimiser = torch.optim.AdamW(_parameters(parts), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    step = CodecJob(encoder, generator, images, job.batch, job.seed)
+    loop.run(step, parts, optimiser, loop.Schedule(job.steps, job.rate), job.work / "codec", progress=progress)
+    return {"row": _save(job, parts)}
+
+
+def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress) -> dict[str, Any]:
+    """Makes calibration.safetensors, and encoder and generator anew, which learn along a little."""
+    torch.manual_seed(job.seed)
+    mouths = _mouths(job, engine, progress)
+    encoder, generator, healer, critic = (_fresh(kind, engine) for kind in (Encoder, Generator, Healer, Critic))
+    _start_from(job.work / "codec" / "train.pt", encoder=encoder, generator=generator)
+    parts = {"encoder": encoder, "generator": generator, "calibration": healer}
+    groups = [
+        {"params": list(healer.parameters()), "lr": job.rate},
+        {"params": _parameters({"encoder": encoder, "generator": generator}), "lr": job.rate / 3},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=job.rate, betas=(0.5, 0.99), weight_decay=1e-4)
+    against = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.99))
+    step = CalibrationJob(encoder, generator, healer, mouths, job.batch, job.seed, critic, against)
+    also = {"critic": critic, "critic_optimiser": against}
+    schedule = loop.Schedule(job.steps, job.rate)
+    loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, progress=progress)
+    return {"row": _save(job, parts)}
+
+
+def _material(job: Training, progress: Progress):
+    return tracked(material(job.data, job.held_out), job.work / "landmarks", progress)
+
+
+def _kept(path: Path, make: Any) -> np.ndarray:
+    """An array that is made once and read from disk afterwards."""
+    if not path.exists():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path.with_suffix(".part.npy"), made)
+        path.with_suffix(".part.npy").replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+def _mouths(job: TrainCalibration, engine: Engine, progress: Progress) -> Mouths:
+    folder = job.work / "mouths"
+    if not (folder / "motion.npy").exists():
+        clips = (found for found in _material(job, progress) if not found.item.still)
+        mouth_pairs(engine.morphable, clips, job.pairs_per_clip, job.smallest, job.seed).save(folder)
+    return Mouths.load(folder)
+
+
+def _start_from(saved: Path, **parts: nn.Module) -> None:
+    if saved.exists():
+        state = torch.load(saved, map_location="cpu", weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+
+
+def _fresh(kind: type[nn.Module], engine: Engine) -> nn.Module:
+    return kind().to(engine.device, memory_format=torch.channels_last)
+
+
+def _parameters(parts: dict[str, nn.Module]) -> list[nn.Parameter]:
+    return [parameter for part in parts.values() for parameter in part.parameters()]
+
+
+def _save(job: Training, parts: dict[str, nn.Module]) -> str:
+    """Writes the parts in half precision; returns their manifest rows."""
+    job.output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for role, part in parts.items():
+        stored = {name: tensor.detach().cpu().half().contiguous() for name, tensor in part.state_dict().items()}
+        save_tensors(stored, job.output / f"{role}.safetensors")
+        rows.append(_row(job, role, type(part).__name__.lower()))
+    return "\n".join(rows)
+
+
+def _row(job: Training, role: str, architecture: str) -> str:
+    """The manifest's row for a finished component, also written beside it."""
+    content = (job.output / f"{role}.safetensors").read_bytes()
+    row = (
+        f'[components.{role}]\narchitecture = "{architecture}"\nfile = "default/{role}.safetensors"\n'
+        f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nsize = {len(content)}\n'
+        f'recipe = "recipes/train/{job.kind.removeprefix("train-")}.yaml"\nseed = {job.seed}\n'
+    )  # fmt: skip
+    (job.output / f"{role}.toml").write_text(row, encoding="utf-8")
+    return row
+

@@ -1,0 +1,106 @@
+"""Plates, warps and healed mouths, on a real portrait."""
+
+import numpy as np
+import pytest
+
+from styleheat_cli.engine.heal import heal, invert
+from styleheat_cli.engine.mesh import target_mesh
+from styleheat_cli.engine.plate import filled
+from styleheat_cli.engine.synthesis import warped
+from styleheat_cli.face.morphable import placed, rotation
+from styleheat_cli.face.regions import INNER_LIPS
+
+
+def target(model, plate, fitted, change=0.0, turn=(0.0, 0.0, 0.0)):
+    """The mesh with another expression (64,) or pose added to the portrait's own."""
+    expression, angles = fitted.expression[0] + change, fitted.angles[0] + np.array(turn)
+    place = (fitted.scale[0], rotation(angles), fitted.shift[0])
+    shape = model.shape(fitted.identity, expression[None], angles[None])[0] + fitted.own
+    landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
+    return target_mesh(plate.vertices, landmarks, plate.place, place, plate.side)
+
+
+def jaw_drop(model):
+    """(64,) the likeliest expression that opens the lips by a third of a head size."""
+    opens = model.expression[:, 14, 1] - model.expression[:, 13, 1]
+    return opens * (0.33 / (opens @ opens))
+
+
+def test_no_motion_is_the_source_bit_for_bit(model, engine, plate, fitted):
+    made = warped(plate, plate.vertices, engine.triangles)
+    eyes = np.zeros(made.changed.shape, bool)
+    for ball in plate.eyeballs:
+        x, y = ball.corner.astype(int)
+        eyes[y : y + len(ball.patch), x : x + ball.patch.shape[1]] = True
+    assert (made.image[~eyes] == plate.image[~eyes]).all()
+    assert np.abs(made.image.astype(int) - plate.image)[eyes].mean() < 3
+
+
+def test_a_turn_moves_the_head_and_not_the_background(model, engine, plate, fitted):
+    made = warped(plate, target(model, plate, fitted, turn=(0, 0.2, 0)), engine.triangles)
+    away = np.abs(made.image.astype(int) - plate.image).max(-1)
+    assert away[150:350, 150:350].mean() > 10
+    assert (away[:20] == 0).all() and (away[:, :20] == 0).all()
+    assert (made.image[made.changed == 0] == plate.image[made.changed == 0]).all()
+
+
+def test_the_inside_of_a_mouth_is_drawn_between_the_lips_only(model, engine, plate, fitted):
+    open_mouth = target(model, plate, fitted, jaw_drop(model))
+    made = warped(plate, open_mouth, engine.triangles)
+    before = made.image.copy()
+    feature = invert(engine.healing, plate.image, plate.landmarks)
+    motion = np.concatenate([fitted.expression[0], fitted.angles[0]]).astype(np.float32)
+    heal(engine.healing, feature, made.image, open_mouth, made.source_at, motion)
+    rows, columns = np.nonzero((made.image != before).any(-1))
+    lips = open_mouth[list(INNER_LIPS), :2]
+    assert len(rows) > 500
+    assert (columns.min(), rows.min()) >= tuple(lips.min(0) - 8) and (columns.max(), rows.max()) <= tuple(lips.max(0) + 8)
+
+
+def test_closed_lips_are_left_alone(model, engine, plate, fitted):
+    """A mouth whose lips touch has no inside to draw."""
+    vertices = plate.vertices.copy()
+    half = len(INNER_LIPS) // 2
+    low, high = INNER_LIPS[1:half], INNER_LIPS[:half:-1]
+    vertices[list(high)] = vertices[list(low)]
+    image = plate.image.copy()
+    feature = invert(engine.healing, plate.image, plate.landmarks)
+    at = warped(plate, plate.vertices, engine.triangles).source_at
+    heal(engine.healing, feature, image, vertices, at, np.zeros(67, np.float32))
+    assert (image == plate.image).all()
+
+
+def test_filling_keeps_what_is_known_and_carries_it_on():
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:, :32], image[:, 32:] = (200, 40, 40), (10, 10, 10)
+    known = np.zeros((64, 64), bool)
+    known[:, :32] = True
+    out = filled(image, known)
+    assert np.abs(out.astype(int) - (200, 40, 40)).max() <= 3
+
+
+def test_the_generator_gives_the_portrait_back(engine, plate):
+    from styleheat_cli.media.pixels import to_images
+
+    feature = invert(engine.healing, plate.image, plate.landmarks)
+    made = to_images(engine.healing.generator(feature.f, feature.w))[0]
+    error = np.mean((made.astype(float) - plate.image) ** 2)
+    assert 10 * np.log10(255**2 / error) > 26
+
+
+@pytest.mark.parametrize("size", [256, 768])
+def test_any_size_of_crop_can_be_healed(model, engine, astronaut, fitted, size):
+    import cv2
+
+    from styleheat_cli.engine.plate import make_plate
+    from styleheat_cli.face.morphable import fit
+
+    image, points = cv2.resize(astronaut[0], (size, size)), astronaut[1] * size / 512
+    own = fit(model, points[None])
+    plate = make_plate(model, image, points, own)
+    open_mouth = target(model, plate, own, jaw_drop(model))
+    made = warped(plate, open_mouth, engine.triangles)
+    before = made.image.copy()
+    feature = invert(engine.healing, plate.image, plate.landmarks)
+    heal(engine.healing, feature, made.image, open_mouth, made.source_at, np.zeros(67, np.float32))
+    assert (made.image != before).any()

@@ -1,0 +1,131 @@
+"""Retargeting: what the source does, given what the driver does."""
+
+import numpy as np
+import pytest
+
+from styleheat_cli.engine.retarget import Controls, eased, opening_rows, region_projections, retarget
+from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
+
+TIMES = np.arange(50) / 25
+FREE = dict(pose_limit_deg=90)
+
+
+def track(count=50, **rows):
+    """A motion that rests in the middle of a 100 px crop, with some rows set."""
+    coeffs = np.zeros((count, 73), np.float32)
+    coeffs[:, 67:73] = [0.0, 0.0, 0.25, 100, 50, 50]
+    for name, values in rows.items():
+        coeffs[:, {"angles": ANGLES, "expression": EXPRESSION, "place": TRANSLATION}[name]] = values
+    return MotionTrack(coeffs, np.arange(count) / 25)
+
+
+def nodding(size=0.2):
+    return np.column_stack([size * np.sin(2 * np.pi * TIMES), np.zeros(50), np.zeros(50)])
+
+
+def test_a_still_driver_leaves_the_source_as_it_is(model):
+    own = track(1, angles=[0.1, -0.2, 0.05], expression=0.3)
+    out = retarget(model, own, track(angles=[0.3, 0.2, 0.1], expression=-0.2), TIMES)
+    assert out.coeffs == pytest.approx(np.repeat(own.coeffs, 50, axis=0), abs=1e-5)
+
+
+def test_relative_motion_adds_the_change_to_the_sources_own_pose(model):
+    own = track(1, angles=[0.1, -0.2, 0.0])
+    out = retarget(model, own, track(angles=nodding() + [0.4, 0.3, 0.0]), TIMES, Controls(**FREE))
+    assert out.angles[:, 0] == pytest.approx(0.1 + nodding()[:, 0], abs=1e-5)
+    assert out.angles[:, 1] == pytest.approx(-0.2, abs=1e-5)
+
+
+def test_absolute_motion_is_the_drivers(model):
+    own = track(1, angles=[0.1, -0.2, 0.0])
+    out = retarget(model, own, track(angles=nodding() + [0.2, 0.1, 0.0]), TIMES, Controls(relative=False, **FREE))
+    assert out.angles == pytest.approx(nodding() + [0.2, 0.1, 0.0], abs=1e-5)
+
+
+def test_an_anchor_says_which_moment_is_the_source(model):
+    driving = track(angles=nodding() + [0.2, 0, 0])
+    out = retarget(model, track(1), driving, TIMES, Controls(anchor=0.0, **FREE))
+    assert out.angles[0] == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_gain_multiplies_and_zero_stills(model):
+    driving = track(angles=nodding(0.1))
+    twice = retarget(model, track(1), driving, TIMES, Controls(pose_gain=2, **FREE))
+    still = retarget(model, track(1), driving, TIMES, Controls(pose_gain=0, **FREE))
+    assert twice.angles[:, 0] == pytest.approx(2 * nodding(0.1)[:, 0], abs=1e-5)
+    assert still.angles == pytest.approx(np.zeros((50, 3)), abs=1e-6)
+
+
+def test_turns_beyond_the_limit_are_eased_and_said(model, caplog):
+    driving = track(angles=np.column_stack([np.zeros(50), np.linspace(-1.2, 1.2, 50), np.zeros(50)]))
+    out = retarget(model, track(1), driving, TIMES, Controls(pose_limit_deg=25))
+    yaw = np.degrees(out.angles[:, 1])
+    assert np.abs(yaw).max() <= 30.0 and (np.diff(yaw) >= 0).all()
+    assert "--pose-limit" in caplog.text
+
+
+def test_easing_is_the_identity_near_zero_and_smooth():
+    small = np.linspace(-0.8, 0.8, 41)
+    assert eased(small, 1.0) == pytest.approx(small)
+    steps = np.diff(eased(np.linspace(0, 5, 5001), 1.0))
+    assert (steps >= 0).all() and np.abs(np.diff(steps)).max() < 1e-5
+
+
+def test_head_movement_counts_in_head_sizes(model):
+    """A driver filmed twice as large moves twice the pixels; the source moves the same share of its head."""
+    driving = track()
+    coeffs = driving.coeffs.copy()
+    coeffs[:, 69] = 0.5  # twice the size
+    coeffs[:, 67] = np.linspace(-0.1, 0.1, 50)  # 0.2 head sizes either way
+    out = retarget(model, track(1), driving.with_(coeffs=coeffs), TIMES)
+    assert out.coeffs[[0, -1], 67] == pytest.approx([-0.05, 0.05], abs=1e-3)
+
+
+def blink(model, share):
+    """(64,) the expression that closes both eyes by a share of the calm opening."""
+    measure = opening_rows(model)
+    from styleheat_cli.engine.retarget import _calm_openings
+
+    calm = _calm_openings(model, track(1))
+    return np.linalg.pinv(measure) @ (-share * calm * [1, 1, 0])
+
+
+def test_a_closed_eye_is_closed_on_every_face(model):
+    """A source with large eyes, of another identity, closes them wholly when the driver does."""
+    from styleheat_cli.engine.retarget import _calm_openings
+
+    own = track(1).with_(identity=np.linspace(1.5, -1.5, len(model.identity)))
+    expression = np.zeros((50, 64))
+    expression[20:24] = blink(model, 1.0)
+    out = retarget(model, own, track(expression=expression), TIMES)
+    openings = _calm_openings(model, own) + out.expression @ opening_rows(model).T
+    assert np.abs(openings[20:24, :2]).max() < 1e-3
+    assert openings[10, :2] == pytest.approx(_calm_openings(model, own)[:2], rel=0.02)
+
+
+def test_lips_alone_leave_pose_and_eyes(model):
+    expression = np.random.default_rng(0).normal(size=(50, 64))
+    out = retarget(model, track(1), track(expression=expression, angles=nodding()), TIMES, Controls(region="lips"))
+    assert out.angles == pytest.approx(np.zeros((50, 3)), abs=1e-6)
+    offsets = np.tensordot(out.expression, model.expression, axes=1)
+    brows, lips = np.abs(offsets[:, [65, 105, 295, 334]]).mean(), np.abs(offsets[:, [13, 14, 61, 291]]).mean()
+    assert lips > 8 * brows
+
+
+def test_pose_alone_leaves_the_expression(model):
+    driving = track(expression=np.random.default_rng(1).normal(size=(50, 64)), angles=nodding())
+    out = retarget(model, track(1, expression=0.2), driving, TIMES, Controls(region="pose", **FREE))
+    assert out.expression == pytest.approx(np.full((50, 64), 0.2), abs=1e-6)
+    assert np.ptp(out.angles[:, 0]) > 0.3
+
+
+def test_the_regions_sum_to_the_whole(model):
+    assert sum(region_projections(model).values()) == pytest.approx(np.eye(64), abs=1e-9)
+
+
+def test_a_driver_is_sampled_by_time(model):
+    """At times between its frames the motion is between them."""
+    own = track(1)
+    driving = track(angles=np.column_stack([np.linspace(0, 0.49, 50), np.zeros((50, 2))]))
+    out = retarget(model, own, driving, np.array([0.02, 0.5]), Controls(relative=False, **FREE))
+    assert out.angles[:, 0] == pytest.approx([0.005, 0.125], abs=1e-5)
