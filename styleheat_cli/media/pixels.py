@@ -15,7 +15,7 @@ def to_tensor(images: np.ndarray) -> torch.Tensor:
     import torch
 
     batch = images[None] if images.ndim == 3 else images
-    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.require(batch, requirements="CW")).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_images(tensor: torch.Tensor) -> np.ndarray:

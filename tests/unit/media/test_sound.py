@@ -149,8 +149,8 @@ def test_a_picture_that_starts_late_in_its_file_is_time_zero_for_the_sound_too(t
     assert probe(source).duration_s == 3
     for suffix in ("mp4", "mkv", "webm"):
         assert np.abs(click_times(film(tmp_path / f"b.{suffix}", Sound(source)))[-2:] - [1, 2]).max() <= 0.0011
-    heard = click_times(source)
-    assert np.abs(heard[-4:] - [0, 1, 2][-len(heard) :]).max() <= 0.0011 if len(heard) == 3 else True
+    heard = click_times(source)  # the same by reading alone
+    assert np.abs(heard[-2:] - [1, 2]).max() <= 0.0011
 
 
 def test_sound_can_end_early(tmp_path):

@@ -1,0 +1,54 @@
+"""P11: the memory that reading and writing take does not depend on how long the clip is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import synthetic
+from tests.synthetic import tone, write_clip
+
+ROOT = Path(__file__).parents[3]
+
+COPY = """
+import sys
+from styleheat_cli.media.ahead import ahead
+from styleheat_cli.media.reader import frames, probe
+from styleheat_cli.media.sound import Sound
+from styleheat_cli.media.writer import VideoWriter
+clip = probe(sys.argv[1])
+with VideoWriter(sys.argv[2], clip.height, clip.width, fps=clip.fps, time_base=clip.time_base,
+                 sound=Sound(clip.path), colour=clip.colour) as writer:
+    for frame in ahead(frames(clip), 4):
+        writer.write(frame.image, frame.pts)
+print(writer.count, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak_mb(source, output):
+    """The largest resident size of a process that copies a clip, in MB."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", COPY, source, output], capture_output=True, text=True, env=environment, check=True
+    )
+    count, peak = map(int, found.stdout.split())
+    return count, peak / 1024
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read from /proc")
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    ("short", "long"), [(10, 40), pytest.param(10, 600, marks=pytest.mark.slow)], ids=["40s", "10min"]
+)
+def test_a_long_clip_takes_no_more_memory_than_a_short_one(short, long, suffix, tmp_path):
+    peaks = []
+    for seconds in (short, long):
+        pictures = (p for _ in range(seconds) for p in synthetic.face_frames(25, 192, 192))
+        source = write_clip(tmp_path / f"{seconds}.mp4", pictures, sound=tone(seconds, 44100, 2), rate=44100)
+        count, peak = peak_mb(source, tmp_path / f"out{seconds}.{suffix}")
+        assert count == 25 * seconds
+        peaks.append(peak)
+    # pictures kept would be 2.8 MB a second, sound decoded and kept 0.35 MB: 30 s more would be 93 MB
+    assert peaks[1] - peaks[0] < 15
