@@ -22,6 +22,8 @@ MARGIN = 1.5
 NETWORK_SIDE = 192
 VIEW = 256
 """Side of what the detectors are shown; they work on 192 and 128."""
+SETTLING = 4
+"""How often at most a found face is looked at again."""
 SMALLEST = 12
 """Lower faces (forehead to chin, px) are not accepted; in tests every face of 20 px was found, half of those of 16."""
 
@@ -95,7 +97,9 @@ class Landmarker:
         Returns:
             (478, 3) float32 each: x, y, z in pixels.
         """
-        found = self._look(image, 0, 0) if _levels(image) == 1 else self._look(image, 0, 0, self._look(image, 1, 0))
+        found = self._look(image, 0, 0)
+        if _levels(image) > 1:
+            found = self._look(image, 1, 0, found)
         searches = ((level, turn) for level in range(_levels(image)) for turn in (0, 2, 1, 3) if level > 1 or turn)
         while not found and thorough and (search := next(searches, None)):
             found = self._look(image, *search)
@@ -127,27 +131,30 @@ class Landmarker:
         found = list(known)
         for tile in _tiles(image, level, turn * np.pi / 2):
             for region, _ in self._detect(image, tile, self._detectors):
-                points = self._settle(image, region)
+                points = None if any(_same_place(region, other) for other in found) else self._settle(image, region)
                 if points is not None:
                     found = _without_doubles([*found, points])
         return found
 
     def _detect(self, image: np.ndarray, tile: Region, detectors: Sequence[Any]) -> list[tuple[Region, float]]:
-        """Regions of the frame that look like faces when the tile is seen upright, with scores 0 to 1."""
+        """Regions of the frame that look like faces when the tile is seen upright, with scores 0 to 1, best first."""
         view = view_of(image, tile, VIEW)
         found = [detection for detector in detectors for detection in detector.process(view).detections or []]
+        found.sort(key=lambda detection: -detection.score[0])
         return [(_in_frame(_region_of_detection(d.location_data), tile), d.score[0]) for d in found]
 
     def _settle(self, image: np.ndarray, region: Region) -> np.ndarray | None:
-        """Points at a detection, looked at again with the region that they themselves ask for, right way up."""
-        first = self.at(image, region)
-        if first is None:
-            return None
-        upright = self._upright(image, region_of(first))
-        second = upright and self.at(image, upright)
-        if second is None or overlap(box(first), box(second)) < 0.3 or face_height(second) < SMALLEST:
-            return None
-        return second
+        """Points at a detection, the right way up, looked at again until they stay where they are."""
+        points = self.at(image, region)
+        upright = None if points is None else self._upright(image, region_of(points))
+        for _ in range(SETTLING):
+            points, before = None if upright is None else self.at(image, upright), points
+            if points is None or face_height(points) < SMALLEST:
+                return None
+            upright = region_of(points)
+            if np.linalg.norm(points - before, axis=1).mean() < 0.02 * face_height(points):
+                return points
+        return points
 
     def _upright(self, image: np.ndarray, region: Region) -> Region | None:
         """The region, or the one of the quarter turn in which it looks most like a face; None when in none.
@@ -156,8 +163,7 @@ class Landmarker:
         (on 52 portraits it was highest for the upright picture, by 0.14 or more, every time).
         """
         turned = [replace(region, side=1.6 * region.side, angle=region.angle + turn * np.pi / 2) for turn in range(4)]
-        seen = [max(self._detect(image, view, self._detectors[1:]), key=_score, default=(region, 0.0))
-                for view in turned]
+        seen = [next(iter(self._detect(image, view, self._detectors[1:])), (region, 0.0)) for view in turned]
         best = max(range(4), key=lambda turn: seen[turn][1])
         if seen[best][1] < SURE:
             return None
@@ -272,6 +278,12 @@ def _patch(image: np.ndarray, region: Region, size: int = NETWORK_SIDE) -> tuple
     return cv2.resize(patch, size, interpolation=cv2.INTER_AREA), x0, y0, 1.0 / times
 
 
+def _same_place(region: Region, points: np.ndarray) -> bool:
+    """Whether a detection shows a face whose points are known: its middle is in their box, its size like theirs."""
+    x0, y0, x1, y1 = box(points)
+    return x0 < region.x < x1 and y0 < region.y < y1 and 0.5 < region.side / region_of(points).side < 2
+
+
 def _without_doubles(found: list[np.ndarray]) -> list[np.ndarray]:
     """Of faces that share most of the smaller one's box, the largest."""
     kept: list[np.ndarray] = []
@@ -285,10 +297,6 @@ def _shared(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over the smaller of two boxes, 0 to 1."""
     size = (np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])).clip(0)
     return float(size.prod() / max(min((a[2:] - a[:2]).prod(), (b[2:] - b[:2]).prod()), 1e-6))
-
-
-def _score(found: tuple[Region, float]) -> float:
-    return found[1]
 
 
 def _in_frame(found: Region, view: Region) -> Region:
