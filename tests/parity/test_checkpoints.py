@@ -20,8 +20,8 @@ from styleheat_cli.checkpoints.install import fetch_family, import_family, stand
 from .fixture import MANIFESTS, Fixture
 from .golden import parity_folder
 
-BUILT = ("refiner", "directions", "components", "prior", "standard_face")
-"""Sources that are small: 27 MB together, every kind of file among them."""
+BUILT = ("refiner", "motion", "directions", "components", "prior", "standard_face")
+"""The smaller sources: 180 MB together, every kind of file among them, and the one that may override others."""
 
 
 def tensors(content):
@@ -44,6 +44,7 @@ def published(fixture, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     sources = fixture.family.sources
     torch.save(tensors(fixture.published("hfgi")), folder / sources["refiner"].name)
+    torch.save(tensors(fixture.published("styleheat")), folder / sources["motion"].name)
     torch.save(tensors(fixture.published("ganspace")), folder / sources["components"].name)
     np.savez(folder / sources["prior"].name, **fixture.published("ffhq_PCA"))
     with zipfile.ZipFile(folder / sources["directions"].name, "w") as archive:
@@ -77,7 +78,7 @@ def family(tmp_path, published, monkeypatch):
     server.server_close()
 
 
-ROLES = ("aligner", "refiner", "directions", "components", "prior", "standard_face")
+ROLES = ("aligner", "refiner", "motion", "calibration", "directions", "components", "prior", "standard_face")
 
 
 def holds_the_weights_of_the_rule(family, fixture):
