@@ -6,12 +6,20 @@ StyleHEAT's supplement, section "GAN inversion", with the prior of Zhu et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
+from ..checkpoints.load import load_network
+from ..checkpoints.manifest import Family
+from ..errors import InputError
 from ..networks.directions import AverageCode, CodePrior
 from ..networks.e4e import Encoder4Editing
 from ..networks.hfgi import Aligner, ConsultationEncoder
@@ -34,6 +42,12 @@ class Inverter:
     generator: Generator
     aligner: Aligner
     consultation: ConsultationEncoder
+
+    @classmethod
+    def of(cls, family: Family, device: torch.device | str = "cpu") -> Inverter:
+        """The networks with a family's weights."""
+        roles = ("encoder", "average_code", "generator", "aligner", "refiner")
+        return cls(*(load_network(family.component(role), device) for role in roles))
 
 
 @dataclass(frozen=True)
@@ -204,7 +218,55 @@ def optimise(
     return Inversion(resize(step.image, SIDE), step.codes, step.f.clone())
 
 
-def frozen(*modules: nn.Module) -> None:
-    """Evaluation mode, no gradients for weights: only codes and features are fitted."""
-    for module in modules:
-        module.eval().requires_grad_(False)
+class Patience:
+    """Ends an optimisation whose loss has not fallen by a share of itself for some steps; see `optimise`'s `on_step`."""
+
+    def __init__(self, steps: int = 20, share: float = 0.002):
+        self.steps, self.share = steps, share
+        self._best, self._since = float("inf"), 0
+
+    def __call__(self, step: Step) -> bool:
+        total = float(step.losses[0])
+        better = total < self._best * (1 - self.share)
+        self._best, self._since = (total, 0) if better else (self._best, self._since + 1)
+        return self._since >= self.steps
+
+
+FORMAT, VERSION = "styleheat-inversion", "1"
+
+
+def write_inversion(path: Path, inversion: Inversion, notes: Mapping[str, str] | None = None) -> None:
+    """Save an inversion of one picture; `notes` (source digest, method, steps, family) travel in the header."""
+    tensors = {"image": inversion.image, "codes": inversion.codes, "f": inversion.f}
+    if inversion.condition is not None:
+        tensors |= {"scale": inversion.condition[0], "shift": inversion.condition[1]}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors, temporary, {"format": FORMAT, "version": VERSION, **(notes or {})})
+    os.replace(temporary, path)
+
+
+def read_inversion(path: Path) -> tuple[Inversion, dict[str, str]]:
+    """An inversion and its notes.
+
+    Raises:
+        InputError: the file is something else, or holds numbers that are not finite.
+    """
+    hint = f"make it anew with: styleheat invert PHOTO -o {path.name}"
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path.name} cannot be read as an inversion: {error}", hint=hint) from None
+    if notes.get("format") != FORMAT or notes.get("version") != VERSION or not {"image", "codes", "f"} <= set(tensors):
+        raise InputError(f"{path.name} is not an inversion of this version", hint=hint)
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise InputError(f"{path.name} holds numbers that are not finite", hint=hint)
+    condition = (tensors["scale"], tensors["shift"]) if {"scale", "shift"} <= set(tensors) else None
+    return Inversion(tensors["image"], tensors["codes"], tensors["f"], condition), notes
+
+
+def cache_key(picture: bytes, family: str, method: str, steps: int) -> str:
+    """The name under which an inversion is kept: it changes with the picture, the weights and how it was made."""
+    return hashlib.sha256(b"\0".join([picture, family.encode(), method.encode(), str(steps).encode()])).hexdigest()

@@ -18,11 +18,14 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from ..checkpoints.load import load_network
+from ..checkpoints.manifest import Family
 from ..networks.calibration import CalibrationNet
 from ..networks.folded import FoldedGenerator, fold
 from ..networks.layers import EqualConv2d, resize
 from ..networks.stylegan2 import Conditions, Generator, modulate
 from ..networks.warper import AudioWarper, Motion, VideoWarper, warp
+from ..shot import WINDOW_RADIUS
 from .inversion import SIDE, Inversion
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,32 @@ class Method:
     motion: VideoWarper
     calibration: CalibrationNet
     speech: AudioWarper | None = None
+
+    @classmethod
+    def of(cls, family: Family, device: torch.device | str = "cpu") -> Method:
+        """The method with a family's weights; speech where they are there."""
+        speech = family.component("speech")
+        return cls(
+            *(load_network(family.component(role), device) for role in ("generator", "motion", "calibration")),
+            speech=load_network(speech, device) if speech.find() else None,
+        )
+
+
+def motion_windows(coefficients: Tensor) -> Tensor:
+    """(T, 73) of a clip -> (T, 73, 27): around each frame 13 before and 13 after it, held at both ends."""
+    frames = torch.arange(len(coefficients))[:, None] + torch.arange(-WINDOW_RADIUS, WINDOW_RADIUS + 1)
+    return coefficients[frames.clamp(0, len(coefficients) - 1)].transpose(1, 2)
+
+
+MEL_RATE, MEL_COLUMNS, SPEECH_FPS = 80, 32, 25
+
+
+def mel_windows(mel: Tensor, count: int) -> Tensor:
+    """(80, M) log-mel columns, 80 a second -> (count, 80, 32) for frames at 25 a second, held at the end."""
+    frames = torch.arange(count)
+    starts = MEL_RATE * (frames - 4).clamp(min=0) // SPEECH_FPS
+    columns = (starts[:, None] + torch.arange(MEL_COLUMNS)).clamp(max=mel.shape[1] - 1)
+    return mel[:, columns].permute(1, 0, 2)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ def holds_the_weights_of_the_rule(family, fixture):
         assert all(torch.equal(stored[key], expected[key]) for key in expected), role
 
 
+@pytest.mark.slow  # 10 s
 def test_fetched_files_hold_the_published_weights(family, fixture, tmp_path):
     fetch_family(family, tmp_path / "store", roles=ROLES, accept_licence=lambda text: "non-commercial" in text)
     holds_the_weights_of_the_rule(family, fixture)
@@ -97,6 +98,7 @@ def test_fetched_files_hold_the_published_weights(family, fixture, tmp_path):
     assert ready == set(ROLES)
 
 
+@pytest.mark.slow  # 6 s
 def test_imported_files_hold_the_published_weights(family, fixture, published, tmp_path):
     made, missing = import_family(family, published, tmp_path / "store", accept_licence=lambda text: True)
     assert len(made) == len(BUILT) and "StyleGAN_e4e.pth" in missing
