@@ -249,29 +249,49 @@ def cover_art_mp3(path: Path) -> Path:
     return path
 
 
-def with_extra_streams(path: Path) -> Path:
-    """An mkv of two video streams (numbered, then the portrait) and subtitles."""
+def with_extra_streams(path: Path, first: Sequence[np.ndarray] | None = None) -> Path:
+    """An mkv of two video streams (numbered pictures or `first`, then the portrait), subtitles and an attached font."""
+    first = numbered_frames(10) if first is None else first
+    shots = (first, face_frames(len(first), 128, 128))
     with av.open(str(path), "w") as output:
-        first, second = (output.add_stream("libx264", rate=25, options={"preset": "ultrafast"}) for _ in range(2))
-        first.height, first.width, first.pix_fmt = 64, 96, "yuv420p"
-        second.height, second.width, second.pix_fmt = 128, 128, "yuv420p"
-        for i, (one, two) in enumerate(zip(numbered_frames(10), face_frames(10, 128, 128), strict=True)):
-            for stream, picture in ((first, one), (second, two)):
-                frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+        streams = [output.add_stream("libx264", rate=25, options={"preset": "ultrafast"}) for _ in shots]
+        for stream, pictures in zip(streams, shots, strict=True):
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+        words = output.add_mux_stream("subrip")
+        output.add_attachment("a.ttf", "font/ttf", b"not a font")
+        for i in range(len(first)):
+            for stream, pictures in zip(streams, shots, strict=True):
+                frame = av.VideoFrame.from_ndarray(pictures[i], "rgb24").reformat(format="yuv420p")
                 frame.pts, frame.time_base = i, Fraction(1, 25)
                 output.mux(stream.encode(frame))
-        output.mux(first.encode())
-        output.mux(second.encode())
+            if i % 5 == 0:
+                output.mux(_line(words, f"line {i}", i))
+        for stream in streams:
+            output.mux(stream.encode())
     return path
 
 
-def two_sizes(path: Path, count: int = 10) -> Path:
-    """A transport stream whose picture changes from 96x64 to 192x128 after `count` pictures."""
+def _line(stream, words: str, index: int) -> av.Packet:
+    """A subtitle from picture `index` on for 0.2 s."""
+    packet = av.Packet(words.encode())
+    packet.stream, packet.time_base = stream, Fraction(1, 1000)
+    packet.pts = packet.dts = index * 40
+    packet.duration = 200
+    return packet
+
+
+def two_sizes(path: Path, count: int = 10, pictures: Callable[[int, int, int], list[np.ndarray]] | None = None) -> Path:
+    """A transport stream whose picture changes from 96x64 to 192x128 after `count` pictures.
+
+    pictures: (count, height, width) -> pictures; numbered ones by default.
+    """
     parts = []
     for n, (height, width) in enumerate(((64, 96), (128, 192))):
         piece = path.with_name(f"{path.stem}.{n}.ts")
-        write_clip(piece, numbered_frames(count, height, width), start_s=n * count / 25, options={"bf": "0"})
-        parts.append(piece.read_bytes())
+        shown = (pictures or numbered_frames)(count, height, width)
+        parts.append(write_clip(piece, shown, start_s=n * count / 25, options={"bf": "0"}).read_bytes())
+        piece.unlink()
     path.write_bytes(b"".join(parts))
     return path
 

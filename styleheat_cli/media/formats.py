@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from ..errors import OutputError
@@ -15,25 +16,28 @@ RAW = ("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_s16be", "pcm_s24
 @dataclass(frozen=True)
 class Format:
     """A container: FFmpeg's name, the picture codec it gets by default, the sound codecs it takes as they are
-    (as decoders are named), and the sound encoder for all others; "" where it carries no sound."""
+    (as decoders are named), the sound encoder for all others ("" where it carries no sound), and the step in seconds
+    to which it rounds all times, where it does."""
 
     muxer: str
     codec: str
     takes: tuple[str, ...] = ()
     sound_encoder: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    tick: Fraction | None = None
 
 
 MP4_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
 MP4 = Format("mp4", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus"), AAC, MP4_OPTIONS)
 MOV = Format("mov", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", *RAW), AAC, MP4_OPTIONS)
 MKV = Format(
-    "matroska", "libx264", (*MP4.takes, "vorbis", "libvorbis", "flac", "dca", "truehd", *RAW), AAC
+    "matroska", "libx264", (*MP4.takes, "vorbis", "libvorbis", "flac", "dca", "truehd", *RAW), AAC,
+    tick=Fraction(1, 1000),
 )  # fmt: skip
 FORMATS = {
     ".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV,
-    ".webm": Format("webm", "libvpx-vp9", ("opus", "libopus", "vorbis", "libvorbis"), OPUS),
-    ".gif": Format("gif", "gif"),
+    ".webm": Format("webm", "libvpx-vp9", ("opus", "libopus", "vorbis", "libvorbis"), OPUS, tick=Fraction(1, 1000)),
+    ".gif": Format("gif", "gif", tick=Fraction(1, 100)),
 }  # fmt: skip
 
 

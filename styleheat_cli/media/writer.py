@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -23,6 +24,8 @@ from .sound import Sound, Track
 from .still import save_image
 from .timeline import timeline
 
+log = logging.getLogger(__name__)
+
 SOUND_TOLERANCE_S = Fraction(1, 10)  # containers round the last packet's length
 UNTAGGED = Colour()
 
@@ -31,7 +34,8 @@ class VideoWriter:
     """Writes pictures of one size to a video, an animation or (a single one) a photo, by the name's extension.
 
     The first picture is shown at time 0, whatever its `pts`; the others keep their distance to it exactly, in
-    `time_base`. (mkv and webm hold milliseconds, gif hundredths: there times are rounded to these.)
+    `time_base`. (mkv and webm hold milliseconds, gif hundredths: there times are rounded to these, and of pictures that
+    would coincide the first is kept, with a note.)
     `crf` 0 is lossless RGB. An odd height or width stays as it is, in 4:4:4 where the codec wants even sizes otherwise.
     `colour` is that of the clip the pictures came from: they are written as it was tagged, HDR as BT.709.
     As a context: the file has its name only when the block ended well and the file was read back whole.
@@ -48,6 +52,7 @@ class VideoWriter:
         self._time_base, self._sound, self._metadata = Fraction(time_base), sound, metadata or {}
         self._quality, self._colour = (codec, crf, preset), written(colour, height)
         self._first: int | None = None
+        self._last: int | None = None
 
     def __enter__(self) -> VideoWriter:
         with ExitStack() as held:
@@ -74,7 +79,9 @@ class VideoWriter:
         """Adds a picture, (height, width, 3) uint8 RGB, shown from `pts` on; each later than the one before."""
         if image.shape != (*self.size, 3) or image.dtype != np.uint8:
             raise ValueError(f"a picture of {image.shape} {image.dtype} for a file of {(*self.size, 3)} uint8")
-        self._first = pts if self._first is None else self._first
+        if self._last is not None and pts <= self._last:
+            raise ValueError(f"a picture at {pts} after one at {self._last}")
+        self._first, self._last = pts if self._first is None else self._first, pts
         with writing(self.path):
             self._sink.write(image, pts - self._first)
         self.count += 1
@@ -132,9 +139,10 @@ class Film:
         self, part: Path, path: Path, form: Format, encoder: Encoder, size: tuple[int, int], rate: Fraction,
         time_base: Fraction, colour: Colour, sound: Sound | None, metadata: dict[str, str],
     ):  # fmt: skip
-        self.part, self.path, self.form, self.metadata, self.time_base = part, path, form, metadata, time_base
-        self.step = max(1, round(1 / rate / time_base))
-        self.last = -1
+        self.part, self.path, self.form, self.metadata = part, path, form, metadata
+        self.given_base, self.time_base = time_base, form.tick or time_base
+        self.step = max(1, round(1 / rate / self.time_base))
+        self.last, self.left_out = -1, 0
         self.from_rgb = FromRGB(encoder.pixel_format, colour)
         self.track: Track | None = None
         with writing(path):
@@ -142,21 +150,23 @@ class Film:
         try:
             with writing(path):
                 self.container.metadata.update(metadata)
-                self.stream = _picture_stream(self.container, encoder, size, rate, time_base, colour)
+                self.stream = _picture_stream(self.container, encoder, size, rate, self.time_base, colour)
             self.track = Track(sound, self.container, form) if sound else None
         except BaseException:
             self.close()
             raise
 
     def write(self, image: np.ndarray, pts: int) -> None:
-        if pts <= self.last:
-            raise ValueError(f"a picture at {pts} after one at {self.last}")
-        self.last = pts
+        at = round(pts * self.given_base / self.time_base)
+        if at <= self.last:
+            self.left_out += 1
+            return
+        self.last = at
         frame = self.from_rgb(image)
-        frame.pts, frame.time_base, frame.duration = pts, self.time_base, self.step
+        frame.pts, frame.time_base, frame.duration = at, self.time_base, self.step
         self.container.mux(self.stream.encode(frame))
         if self.track:
-            self.track.advance(pts * self.time_base)
+            self.track.advance(at * self.time_base)
 
     def finish(self) -> None:
         self.container.mux(self.stream.encode())
@@ -168,9 +178,12 @@ class Film:
 
     def check(self, count: int) -> None:
         """Reads the file back: all pictures and all sound must be in it."""
-        found = timeline(self.part)
-        if found.count != count:
-            raise OutputError(f"{self.path.name}: {found.count} of {count} pictures arrived in the file",
+        found, written = timeline(self.part), count - self.left_out
+        if self.left_out:
+            log.warning("%s: %d of %d pictures fall on the same moment as another, for its times are whole %s seconds;"
+                        " they are left out", self.path.name, self.left_out, count, self.time_base)  # fmt: skip
+        if found.count != written:
+            raise OutputError(f"{self.path.name}: {found.count} of {written} pictures arrived in the file",
                               hint="is the disk full or failing? try another folder")  # fmt: skip
         if self.track and not self.track.empty:
             end = found.sound_s[1] - found.origin * found.time_base if found.sound_s else 0

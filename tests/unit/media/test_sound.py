@@ -58,7 +58,9 @@ def sources(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("start_s", [0, 1.23, 2.5])
+@pytest.mark.parametrize(
+    "start_s", [pytest.param(0, marks=pytest.mark.slow), 1.23, pytest.param(2.5, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("suffix", list(COPIED))
 @pytest.mark.parametrize("source", list(SOURCES))
 def test_clicks_stay_where_they_are(source, suffix, start_s, sources, tmp_path):
