@@ -8,11 +8,15 @@ Source: the role of StyleHEAT's motion generator (Yin et al. 2022, section 3.2);
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
 from ..face.morphable import POINTS, Fit, Morphable, canonical, rotation
 from ..face.regions import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
+import itertools
 
 GRID = 256  # side of the raster on which the flow is drawn
 BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border
@@ -44,7 +48,7 @@ def _ring_triangles() -> np.ndarray:
     count = len(OVAL)
     rows = [np.array(OVAL)] + [POINTS + k * count + np.arange(count) for k in range(len(RING_REACH))]
     out = []
-    for inner, outer in zip(rows, rows[1:], strict=False):
+    for inner, outer in itertools.pairwise(rows):
         for i in range(count):
             j = (i + 1) % count
             out += [(inner[i], inner[j], outer[i]), (inner[j], outer[j], outer[i])]
@@ -87,12 +91,12 @@ def _smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def target_mesh(
-    source: np.ndarray, landmarks: np.ndarray, before: tuple, after: tuple, side: float
+    source: np.ndarray, landmarks: np.ndarray, before: tuple, after: tuple
 ) -> np.ndarray:
     """(622, 3) vertices of the target: its landmarks, and rings that follow.
 
     source (622, 3) vertices, landmarks (478, 3) of the target, before and after: (scale, R, shift) of the head in source
-    and target, side: of the crop, all in crop pixels.
+    and target, all in crop pixels.
     """
     still = canonical(source[None], np.array([before[0]]), before[1][None], before[2][None])[0]
     moved = after[0] * still @ after[1].T + after[2]
@@ -100,16 +104,9 @@ def target_mesh(
     stretch = (landmarks - moved[:POINTS])[list(OVAL)]
     follow = ring_follow(source[:POINTS])[:, None]
     skin = np.concatenate([share * stretch for share in FOLLOW_SKIN])
-    move = (follow * rigid_move + skin) * _rest(source[POINTS:], side)[:, None]
-    rings = source[POINTS:] + move
+    rings = source[POINTS:] + follow * rigid_move + skin
     rings[:, 2] = moved[POINTS:, 2]
     return np.concatenate([landmarks, rings])
-
-
-def _rest(points: np.ndarray, side: float) -> np.ndarray:
-    """1 inside the crop, falling to 0 at its border."""
-    near = np.minimum(points[:, :2], side - points[:, :2]).min(1) / side
-    return _smooth_step(near, 0.0, BORDER)
 
 
 def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: float, grid: int = GRID):
@@ -128,8 +125,17 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
     a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
     mapped = np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
-    mapped[drawn < 0] = np.stack([x, y], -1)[drawn < 0]
-    return mapped, drawn
+    still = np.stack([x, y], -1)
+    mapped[drawn < 0] = still[drawn < 0]
+    return still + (mapped - still) * _rest(grid), drawn
+
+
+@cache
+def _rest(grid: int) -> np.ndarray:
+    """(grid, grid, 1) float32: 1 inside the crop, falling smoothly to 0 at its border."""
+    near = np.minimum(np.arange(grid), np.arange(grid)[::-1]) / grid
+    ramp = _smooth_step(near, 0.0, BORDER).astype(np.float32)
+    return np.minimum(ramp, ramp[:, None])[..., None]
 
 
 def _draw(corners: np.ndarray, grid: int) -> np.ndarray:

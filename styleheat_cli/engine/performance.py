@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..face.align import crop_image, paste
-from ..face.morphable import Fit, canonical, fit_frames, placed, rotation
+from ..face.morphable import canonical, fit_frames, placed, rotation
 from ..shot import Frame, Shot
 from .heal import Feature, heal, invert
 from .mesh import target_mesh
@@ -73,7 +73,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     shape = model.shape(shot.person.identity, expression[None], angles[None])[0] + shot.person.own + stage.leftover
     place = _place(shot, row, stage, side)
     landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
-    target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place, side)
+    target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
     made = warped(stage.plate, target, engine.triangles)
     motion = np.concatenate([expression, angles]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)

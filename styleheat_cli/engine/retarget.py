@@ -15,7 +15,15 @@ import numpy as np
 
 from ..face.morphable import Morphable
 from ..face.regions import (
-    INNER_LIPS, LEFT_EYE, LEFT_IRIS, LEFT_LIDS, LIPS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS, RIGHT_LIDS,
+    INNER_LIPS,
+    LEFT_EYE,
+    LEFT_IRIS,
+    LEFT_LIDS,
+    LIPS,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+    RIGHT_LIDS,
 )  # fmt: skip
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
 
@@ -25,6 +33,7 @@ Region = Literal["all", "pose", "expression", "lips", "eyes"]
 CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
 PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
 NEARLY_CLOSED = 0.12  # share of the calm opening under which an eye counts as closed
+WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 FARTHEST = 0.6  # head sizes that a head may move from the source's own place; beyond this it is eased
@@ -139,10 +148,10 @@ def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
     ratio = (theirs_calm + theirs[:, EXPRESSION] @ measure.T)[:, :2] / np.maximum(theirs_calm + measure @ at_rest, 1e-3)[:2]
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
     ratio = np.where(ratio < NEARLY_CLOSED, 0, ratio)
-    eyes_rest = (calm + measure @ (rest if controls.relative else np.zeros(64)))[:2]
-    goal = np.maximum(calm + wanted @ measure.T, 0)
-    goal[:, :2] = np.clip(ratio, 0, 1.6) * np.maximum(eyes_rest, 0)
+    at_ease = calm + measure @ (rest if controls.relative else np.zeros(64))
     now = calm + wanted @ measure.T
+    goal = np.maximum(now, np.minimum(at_ease, 0))
+    goal[:, :2] = np.clip(ratio, 0, WIDEST) * at_ease[:2]
     return wanted + (goal - now) @ np.linalg.pinv(measure).T
 
 

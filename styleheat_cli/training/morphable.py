@@ -79,6 +79,7 @@ def _mean_shape(points: np.ndarray, rounds: int):
         weights = 1 / (shapes.var(0).sum(-1) + 1e-4)
         if turn_number == 1:
             mean, mirror = _upright(mean)
+        weights = (weights + weights[mirror]) / 2
         mean = _normal((mean + _mirrored(mean, mirror)) / 2, weights)
     return _facing(mean, points, weights), weights, mirror
 
@@ -104,7 +105,7 @@ def _upright(mean: np.ndarray):
     shape = mean
     for _ in range(8):
         weights = np.ones(len(left))
-        scale, turn, shift = rigid(shape[None, left], shape[right] * [-1, 1, 1], weights)
+        turn = rigid(shape[None, left], shape[right] * [-1, 1, 1], weights)[1]
         half = rotation(angles_of(turn)[0] / 2)
         shape = (shape - shape[left].mean(0)) @ half
     mirror = linear_sum_assignment(np.linalg.norm(shape[:, None] - (shape * [-1, 1, 1])[None], axis=-1))[1]

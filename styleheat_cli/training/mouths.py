@@ -84,7 +84,7 @@ def _choose(points: np.ndarray, count: int, generator: np.random.Generator) -> t
 def _pair(model, faces, points, fitted: Fit, s: int, t: int, source: np.ndarray, target: np.ndarray) -> tuple:
     places = [(float(fitted.scale[i]), rotation(fitted.angles[i]), fitted.shift[i]) for i in (s, t)]
     mesh = source_mesh(model, points[s], fitted, s)
-    moved = target_mesh(mesh, points[t], *places, SIDE)
+    moved = target_mesh(mesh, points[t], *places)
     at, _ = backward_map(mesh, moved, faces, SIDE)
     here, there = window_corner(points[s][:, :2]), window_corner(points[t][:, :2])
     x, y = there * GRID // SIDE
@@ -97,7 +97,7 @@ def _pair(model, faces, points, fitted: Fit, s: int, t: int, source: np.ndarray,
 
 
 def _window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW]
+    return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW].copy()
 
 
 def _lips(points: np.ndarray, corner: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ def moved(model, astronaut, fitted, **how):
     still = canonical(points[None], np.array([before[0]]), before[1][None], before[2][None])[0]
     landmarks = after[0] * still @ after[1].T + after[2]
     source = source_mesh(model, points, fitted)
-    return source, target_mesh(source, landmarks, before, after, SIDE)
+    return source, target_mesh(source, landmarks, before, after)
 
 
 def test_a_still_mesh_maps_every_pixel_to_itself(engine, model, astronaut, fitted):

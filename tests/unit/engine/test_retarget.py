@@ -7,7 +7,7 @@ from styleheat_cli.engine.retarget import Controls, eased, opening_rows, region_
 from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
 
 TIMES = np.arange(50) / 25
-FREE = dict(pose_limit_deg=90)
+FREE = {"pose_limit_deg": 90}
 
 
 def track(count=50, **rows):
