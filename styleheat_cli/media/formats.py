@@ -10,7 +10,9 @@ from ..errors import OutputError
 
 AAC, OPUS = "aac", "libopus"
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp")
-RAW = ("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_s16be", "pcm_s24be", "pcm_u8", "pcm_mulaw", "pcm_alaw")
+RAW = ("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_s16be", "pcm_s24be", "pcm_u8")
+MP3 = ("mp3", "mp3float")
+LOWEST_MP3_RATE = 16_000  # Hz, in mp4
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,14 @@ class Format:
     options: dict[str, str] = field(default_factory=dict)
     tick: Fraction | None = None
 
+    def takes_as_it_is(self, codec: str, rate: int) -> bool:
+        """Whether sound of a codec (as its decoder is named) at `rate` Hz can be copied in."""
+        return codec in self.takes and not (self.muxer == "mp4" and codec in MP3 and rate < LOWEST_MP3_RATE)
+
 
 MP4_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
-MP4 = Format("mp4", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus"), AAC, MP4_OPTIONS)
-MOV = Format("mov", "libx264", ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", *RAW), AAC, MP4_OPTIONS)
+MP4 = Format("mp4", "libx264", ("aac", *MP3, "ac3", "eac3", "alac", "opus", "libopus"), AAC, MP4_OPTIONS)
+MOV = Format("mov", "libx264", ("aac", *MP3, "ac3", "eac3", "alac", *RAW, "pcm_mulaw", "pcm_alaw"), AAC, MP4_OPTIONS)
 MKV = Format(
     "matroska", "libx264", (*MP4.takes, "vorbis", "libvorbis", "flac", "dca", "truehd", *RAW), AAC,
     tick=Fraction(1, 1000),

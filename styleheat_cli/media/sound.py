@@ -63,7 +63,7 @@ class Track:
             raise InputError(f"{path.name} has no sound", hint="--audio-from none makes a silent video")
         start = zero_of(path) + seconds(sound.start_s)
         length = None if sound.end_s is None else seconds(sound.end_s) - seconds(sound.start_s)
-        self.copied = stream.codec_context.name in form.takes
+        self.copied = form.takes_as_it_is(stream.codec_context.name, stream.codec_context.sample_rate)
         way = _copied if self.copied else _encoded
         packets = _before(length, way(source, stream, start, output, form, path))
         first = next(packets, None)

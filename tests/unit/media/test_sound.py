@@ -108,6 +108,25 @@ def test_rate_and_channels_are_kept_when_encoded_anew(codec, rate, channels, tmp
     assert abs(np.sqrt((heard**2).mean()) / np.sqrt((given**2).mean()) - 1) < 0.12
 
 
+@pytest.mark.parametrize(
+    ("codec", "rate", "channels"),
+    [
+        ("libmp3lame", 8000, 1), ("libmp3lame", 22050, 2), ("pcm_mulaw", 8000, 1), ("pcm_u8", 44100, 2), ("alac", 44100, 2),
+        ("pcm_f32le", 48000, 2), ("eac3", 48000, 6), ("mp2", 48000, 2), ("flac", 192000, 2), ("adpcm_ima_wav", 16000, 1),
+        ("flac", 48000, 3),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", list(COPIED))
+def test_every_codec_finds_a_way_into_every_container(codec, rate, channels, suffix, tmp_path):
+    name = {"alac": "a.m4a", "pcm_mulaw": "a.wav", "adpcm_ima_wav": "a.wav"}.get(codec, "a.mkv")
+    layout = {3: "3.0"}.get(channels)
+    source = write_sound(tmp_path / name, tone(2, rate, channels), rate, codec=codec, layout=layout)
+    made = film(tmp_path / f"b.{suffix}", Sound(source), 40)
+    heard, made_rate = samples(made)
+    assert 1.59 < len(heard) / made_rate < 1.75 and 0.3 < np.abs(heard).max() < 0.6
+    assert probe(made).audio.channels == channels
+
+
 def test_a_rate_that_the_encoder_does_not_know_goes_up(tmp_path):
     source = write_sound(tmp_path / "a.wav", tone(2, 15000), 15000)
     assert probe(film(tmp_path / "b.mp4", Sound(source), 25)).audio.rate == 16000
