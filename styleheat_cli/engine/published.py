@@ -150,22 +150,30 @@ class Animator:
     @torch.inference_mode()
     def __call__(self, windows: Tensor, mel: Tensor | None = None) -> Tensor:
         """(N, 73, 27) windows and, for speech, (N, 80, 32) log-mel windows -> (N, 3, S, S) float32, not clamped."""
-        motion = self.method.motion(self._prepared, windows)
+        motion = self.moved(windows)
         f = warp(self.source.f, motion.deformation)
         if mel is not None:
             f = warp(f, self._spoken(motion, mel).deformation)
-        image = self._synthesised(f, motion.descriptor)
+        image = self.drawn(self.healed(f, motion.descriptor))
         if self.dtype is not torch.float32 and not bool(torch.isfinite(image).all()):
             log.warning("frames in %s are not finite: making them again in float32", str(self.dtype).split(".")[-1])
-            image = self._exact._synthesised(f, motion.descriptor)
+            image = self._exact.drawn(self._exact.healed(f, motion.descriptor))
         return resize(image, self.size)
 
-    def _synthesised(self, f: Tensor, descriptor: Tensor) -> Tensor:
-        """The warped feature healed and made a picture of the generator's own size."""
+    def moved(self, windows: Tensor) -> Motion:
+        """The motion that windows ask of the source."""
+        return self.method.motion(self._prepared, windows)
+
+    def healed(self, f: Tensor, descriptor: Tensor) -> Tensor:
+        """(N, C, 64, 64) warped feature -> the calibrated one, in the type of the synthesis."""
         f = f.contiguous(memory_format=torch.channels_last)
         trunk = self._trunk.pyramid(f, descriptor)[-1].to(self.dtype)
         scale, shift = (head(trunk) for head in self._heads)
-        return self._folded(modulate(f, scale.float(), shift.float()).to(self.dtype))
+        return modulate(f, scale.float(), shift.float()).to(self.dtype)
+
+    def drawn(self, f: Tensor) -> Tensor:
+        """(N, C, 64, 64) calibrated feature -> the picture in the generator's own size."""
+        return self._folded(f)
 
     def _spoken(self, motion: Motion, mel: Tensor) -> Motion:
         f = warp(self._f_of_codes, motion.deformation)

@@ -311,16 +311,8 @@ def encoded(fixture: Fixture) -> inversion.Encoding:
 
 @group("hfgi/inverse", 15)
 def inverse(fixture: Fixture, golden: Golden) -> Pairs:
-    made = inverted(fixture)
+    made = inversion.invert(fixture.inverter, fixture.picture)
     yield "wx", made.codes
-    yield from refined(made)
-
-
-def inverted(fixture: Fixture) -> Inversion:
-    return fixture.once("inverse", lambda: inversion.invert(fixture.inverter, fixture.picture))
-
-
-def refined(made: Inversion) -> Pairs:
     yield "image", made.image
     yield "fx", made.f
     yield "scale", made.condition[0]
@@ -345,8 +337,9 @@ def edits(fixture: Fixture, golden: Golden) -> Pairs:
             yield f"{name}/scale", made.condition[0]
 
 
-def first(made: Inversion) -> Inversion:
-    return Inversion(made.image[:1], made.codes[:1], made.f[:1], tuple(c[:1] for c in made.condition))
+def source(fixture: Fixture) -> Inversion:
+    """S of the specification: the first picture, inverted alone."""
+    return fixture.once("source", lambda: inversion.invert(fixture.inverter, fixture.picture[:1]))
 
 
 def frames(made: Any) -> Pairs:
@@ -359,32 +352,29 @@ def frames(made: Any) -> Pairs:
 
 @group("styleheat/visual_1024", 20)
 def visual_large(fixture: Fixture, golden: Golden) -> Pairs:
-    yield from frames(animate(fixture.method, first(inverted(fixture)), fixture.windows, size=1024))
+    yield from frames(animate(fixture.method, source(fixture), fixture.windows, size=1024))
 
 
 @group("styleheat/visual_512", 15)
 def visual(fixture: Fixture, golden: Golden) -> Pairs:
-    source = inversion.invert(fixture.inverter, fixture.picture[:1])
-    yield from frames(animate(fixture.method, source, fixture.windows[:1]))
+    yield from frames(animate(fixture.method, source(fixture), fixture.windows[:1]))
 
 
 @group("styleheat/no_inversion_condition_1024", 10)
 def without_condition(fixture: Fixture, golden: Golden) -> Pairs:
-    source = first(inverted(fixture))
-    source = Inversion(1.5 * source.image, source.codes, source.f)
-    yield from frames(animate(fixture.method, source, fixture.windows[1:], size=1024))
+    made = source(fixture)
+    brighter = Inversion(1.5 * made.image, made.codes, made.f)
+    yield from frames(animate(fixture.method, brighter, fixture.windows[1:], size=1024))
 
 
 @group("styleheat/audio_1024", 12)
 def audio_large(fixture: Fixture, golden: Golden) -> Pairs:
-    source = first(inverted(fixture))
-    yield from frames(animate(fixture.method, source, fixture.windows[:1], fixture.mel[:1], size=1024))
+    yield from frames(animate(fixture.method, source(fixture), fixture.windows[:1], fixture.mel[:1], size=1024))
 
 
 @group("styleheat/audio_512", 12)
 def audio(fixture: Fixture, golden: Golden) -> Pairs:
-    source = first(inverted(fixture))
-    yield from frames(animate(fixture.method, source, fixture.windows[:1], fixture.mel[:1]))
+    yield from frames(animate(fixture.method, source(fixture), fixture.windows[:1], fixture.mel[:1]))
     fixture.release("motion", "calibration", "speech")
 
 

@@ -30,6 +30,15 @@ def shaken(network):
     return network.eval().requires_grad_(False)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Toy networks wait for each other's threads longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def method():
     """The published method at toy widths; f has 16 channels at its real 64 px."""

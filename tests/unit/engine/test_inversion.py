@@ -25,6 +25,15 @@ from styleheat_cli.networks.stylegan2 import Generator
 from styleheat_cli.networks.vgg import VGGFeatures
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Toy networks wait for each other's threads longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def networks():
     """The inverter at toy widths: 12 rows of 16 numbers, pictures of 128 px."""
