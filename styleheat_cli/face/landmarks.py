@@ -30,6 +30,9 @@ SMALLEST = 12
 SURE = 0.75
 """What the near detector must score when it is shown a found face closely, 0 to 1."""
 
+STEADY = 0.08
+"""How far points may shift when a fifth more is shown, in face heights: faces up to 0.044 (in profile); a wall lost its face."""
+
 _GRAPH = """
 input_stream: "IMAGE:image"
 input_stream: "ROI:roi"
@@ -144,7 +147,10 @@ class Landmarker:
         return [(_in_frame(_region_of_detection(d.location_data), tile), d.score[0]) for d in found]
 
     def _settle(self, image: np.ndarray, region: Region) -> np.ndarray | None:
-        """Points at a detection, the right way up, looked at again until they stay where they are."""
+        """Points at a detection, the right way up, looked at again until they stay where they are.
+
+        None where they do not stay when more is shown: walls and clouds in which both networks see a face give way then.
+        """
         points = self.at(image, region)
         upright = None if points is None else self._upright(image, region_of(points))
         for _ in range(SETTLING):
@@ -152,9 +158,10 @@ class Landmarker:
             if points is None or face_height(points) < SMALLEST:
                 return None
             upright = region_of(points)
-            if np.linalg.norm(points - before, axis=1).mean() < 0.02 * face_height(points):
-                return points
-        return points
+            if _shift(points, before) < 0.02:
+                break
+        wider = self.at(image, replace(upright, side=1.2 * upright.side))
+        return points if wider is not None and _shift(points, wider) < STEADY else None
 
     def _upright(self, image: np.ndarray, region: Region) -> Region | None:
         """The region, or the one of the quarter turn in which it looks most like a face; None when in none.
@@ -218,6 +225,11 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 def face_height(points: np.ndarray) -> float:
     """Forehead (point 10) to chin (point 152) in space, px: does not shrink when the head nods."""
     return float(np.linalg.norm(points[10] - points[152]))
+
+
+def _shift(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean distance between the points of two faces, in face heights."""
+    return float(np.linalg.norm(a[:, :2] - b[:, :2], axis=1).mean()) / max(face_height(a), 1e-6)
 
 
 def _mesh_graph() -> Any:

@@ -12,6 +12,7 @@ from styleheat_cli.face.landmarks import Landmarker
 from styleheat_cli.face.smooth import smooth
 from styleheat_cli.face.track import track
 from styleheat_cli.media.reader import frames, probe
+from styleheat_cli.media.still import read_image
 from styleheat_cli.shot import FaceTrack
 
 from .conftest import centres
@@ -93,3 +94,12 @@ def test_a_tenth_of_a_second_takes_most_of_the_tremor(follow):
     raw, calm = (np.linalg.norm(np.diff(p, 2, axis=0), axis=-1).mean()
                  for p in (points, smooth(points, followed.times, 0.1)))  # fmt: skip
     assert raw < 0.6 and calm < 0.45 * raw
+
+
+@pytest.mark.slow
+def test_every_portrait_has_its_one_face(shared, landmarker):
+    """The pictures were chosen for one main face each; a blurred wall in one of them looks like a face to the networks."""
+    paths = sorted(path for path in (shared / "data/portraits").iterdir() if path.suffix in (".jpg", ".png"))[::3]
+    counts = {path.name: len(landmarker.find(read_image(path), thorough=False)) for path in paths}
+    counts["wall"] = len(landmarker.find(read_image(shared / "data/portraits/faceapi_happy_woman.jpg")))
+    assert len(counts) > 60 and set(counts.values()) == {1}, {name: n for name, n in counts.items() if n != 1}
