@@ -38,6 +38,8 @@ def write_motion(path: Path | str, motion: MotionTrack) -> None:
         arrays["seen"] = motion.seen.astype(np.uint8)
     if motion.identity is not None:
         arrays["identity"] = motion.identity.astype(np.float32)
+    if motion.calm is not None:
+        arrays["calm"] = motion.calm.astype(np.float32)
     content = save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata=_notes_of(motion))
     with part_of(path) as part:
         part.write_bytes(content)
@@ -64,7 +66,7 @@ def read_motion(path: Path | str) -> MotionTrack:
     return MotionTrack(
         arrays["coeffs"], arrays["times"], notes["space"],
         seen=arrays["seen"].astype(bool) if "seen" in arrays else None,
-        identity=arrays.get("identity"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
+        identity=arrays.get("identity"), calm=arrays.get("calm"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
     )  # fmt: skip
 
 

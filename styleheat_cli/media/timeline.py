@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -84,16 +85,17 @@ def _timeline(path: Path, size: int, changed_ns: int) -> Timeline:
     with opened(path) as container:
         stream = picture_stream(container, path)
         _note(container, stream, look, path)
-        pictures, sound = _packets(container, stream)
-        _note_missing_end(container, stream, len(pictures), path)
+        scan = _scanned(container, stream)
+        if stream.frames > scan.found:
+            log.warning("%s announces %d pictures and holds %d; is it cut short?", path.name, stream.frames, scan.found)
         time_base, average = stream.time_base, stream.average_rate
-    pictures = _from_first(pictures, first)
+    pictures = _from_first(scan.pictures, first)
     timed = sorted((pts, length) for pts, length in pictures if pts is not None)
     pts = np.array([pts for pts, _ in timed], np.int64)
     clean = 0 < len(pts) == len(pictures) and pts[0] == first and bool((np.diff(pts) > 0).all())
     fps = Fraction(average) if average else _mean_rate(pts, time_base)
     last_duration = timed[-1][1] if timed else 0
-    return Timeline(pts, first or 0, len(pictures), clean, time_base, fps, last_duration, look, sound)
+    return Timeline(pts, first or 0, len(pictures), clean, time_base, fps, last_duration, look, scan.sound_s)
 
 
 def _from_first(pictures: list[tuple[int | None, int]], first: int | None) -> list[tuple[int | None, int]]:
@@ -132,23 +134,32 @@ def _note(container: InputContainer, stream: av.VideoStream, look: Look, path: P
         log.warning("%s is interlaced; its pictures are taken as they are, two fields woven", path.name)
 
 
-def _packets(
-    container: InputContainer, picture: av.VideoStream
-) -> tuple[list[tuple[int | None, int]], tuple[Fraction, Fraction] | None]:
-    """(pts, duration) of each picture that is shown, and where the sound starts and ends in seconds."""
+class Scan(NamedTuple):
+    """All packets of a file: (pts, duration) of each picture that is shown, how many there are with those that are
+    not, and where the sound starts and ends in seconds."""
+
+    pictures: list[tuple[int | None, int]]
+    found: int
+    sound_s: tuple[Fraction, Fraction] | None
+
+
+def _scanned(container: InputContainer, picture: av.VideoStream) -> Scan:
     sound = sound_stream(container)
     pictures: list[tuple[int | None, int]] = []
-    start, end = None, 0
+    heard: list[int] = []  # the earliest start, the latest end
+    found = 0
     for packet in until_broken(container.demux([s for s in (picture, sound) if s])):
-        if packet.size == 0 or packet.is_discard:
+        if packet.size == 0:
             continue
+        shown = not packet.is_discard
         if packet.stream_index == picture.index:
-            if not _hidden(picture, packet):
+            found += 1
+            if shown and not _hidden(picture, packet):
                 pictures.append((packet.pts, packet.duration or 0))
-        elif packet.pts is not None:
-            start = packet.pts if start is None else min(start, packet.pts)
-            end = max(end, packet.pts + (packet.duration or 0))
-    return pictures, None if start is None else (start * sound.time_base, end * sound.time_base)
+        elif shown and packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            heard = [min([packet.pts, *heard]), max([end, *heard])]
+    return Scan(pictures, found, (heard[0] * sound.time_base, heard[1] * sound.time_base) if heard else None)
 
 
 def until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
@@ -163,11 +174,6 @@ def until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
 def _hidden(stream: av.VideoStream, packet: av.Packet) -> bool:
     """Whether a packet holds a VP8 picture that is only referred to and never shown (RFC 6386, 9.1)."""
     return stream.codec_context.name == "vp8" and not bytes(packet)[0] >> 4 & 1
-
-
-def _note_missing_end(container: InputContainer, stream: av.VideoStream, found: int, path: Path) -> None:
-    if stream.frames > found:
-        log.warning("%s announces %d pictures and holds %d; is it cut short?", path.name, stream.frames, found)
 
 
 def _mean_rate(pts: np.ndarray, time_base: Fraction) -> Fraction:

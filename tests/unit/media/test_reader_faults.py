@@ -219,7 +219,7 @@ def test_a_raw_stream_without_times_is_read_at_its_rate(tmp_path):
     assert abs(float(read[-1].time) - 19 / 25) < 0.05
 
 
-def test_pictures_cut_off_by_an_edit_list_are_not_shown(tmp_path):
+def test_pictures_cut_off_by_an_edit_list_are_not_shown(tmp_path, caplog):
     """mp4 hides pictures before time 0: here the first five of fifteen."""
     path = write_clip(tmp_path / "a.mp4", numbered_frames(15), pts=range(-5, 10), options={"bf": "0"}, gop=1)
     clip = probe(path)
@@ -227,6 +227,7 @@ def test_pictures_cut_off_by_an_edit_list_are_not_shown(tmp_path):
     assert [number_of(f.image) for f in read] == list(range(5, 15))
     assert [f.time for f in read] == [Fraction(i, 25) for i in range(10)]
     assert clip.frames == 10
+    assert caplog.text == "", "nothing is missing that was meant to be seen"
 
 
 def test_interlaced_video_is_taken_woven_with_a_note(tmp_path, caplog):
