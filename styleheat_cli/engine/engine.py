@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SMOOTH_S = 0.06  # seconds over which a driver's motion is smoothed unless told otherwise
+SMOOTH_S = 0.05  # seconds over which a driver's motion is smoothed unless told otherwise
 
 
 class Engine:

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from ..face.align import crop_image, paste
-from ..face.morphable import canonical, fit_frames, placed, rotation
+from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
+from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..shot import Frame, Shot
 from .heal import Feature, heal, invert
 from .mesh import target_mesh
-from .plate import Plate, make_plate
+from .plate import Plate, make_plate, with_open_eyes
 from .synthesis import warped
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CROP_SIDE = 512  # side of the aligned square unless told otherwise
 LARGEST_SIDE = 1536  # the head is worked on at its own resolution up to this
+CLOSED, CLOSING = 0.08, 0.3  # shares of the opening at ease at which lids meet, and from which they draw together
 PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
 
 
@@ -39,31 +41,39 @@ class Stage:
 
 def perform(engine: Engine, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
     """The output's frames in order; where the source has no face, its own picture."""
-    side = _working_side(shot, size, crop)
+    side, stage = _working_side(shot, size, crop), None
     for row, (source_row, frame) in enumerate(_source_frames(shot)):
         timed = _timed(shot, row, frame)
         if not _has_face(shot, source_row):
             image = crop_image(frame.image, shot.face.crop[source_row], side) if crop else frame.image
             yield Frame(row, timed.pts, timed.time, image)
             continue
-        if row == 0 or not shot.clip.still:
-            stage = make_stage(engine, shot, frame, source_row, side)
+        if stage is None or not shot.clip.still:
+            stage = make_stage(engine, shot, frame, source_row, side, stage)
         image, changed = picture(engine, shot, stage, row)
         if not crop:
             image = paste(stage.frame.image, image, changed * _rim(side), stage.crop)
         yield Frame(row, timed.pts, timed.time, image)
 
 
-def make_stage(engine: Engine, shot: Shot, frame: Frame, row: int, side: int) -> Stage:
-    """Takes a source frame apart, in a crop of `side` pixels."""
+def make_stage(
+    engine: Engine, shot: Shot, frame: Frame, row: int, side: int, before: Stage | None = None
+) -> Stage:
+    """Takes a source frame apart, in a crop of `side` pixels; what it hides may be seen in the one before."""
     model, crop = engine.morphable, shot.face.crop[row].astype(np.float64)
     landmarks = into_crop(np.asarray(shot.face.landmarks[row], np.float64), crop, side)
     fit = fit_frames(model, landmarks[None], shot.person.identity, shot.person.own)
     image = crop_image(frame.image, crop, side)
     plate = make_plate(model, image, landmarks, fit)
+    if before is not None and not _cut_between(shot, before.frame, frame):
+        plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
     return Stage(frame, crop, plate, invert(engine.healing, image, landmarks), seen - explained)
+
+
+def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
+    return any(float(before.time) < cut <= float(frame.time) + 1e-6 for cut in shot.face.cuts)
 
 
 def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,6 +81,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     model, side = engine.morphable, stage.plate.side
     expression, angles = shot.motion.expression[row], shot.motion.angles[row]
     shape = model.shape(shot.person.identity, expression[None], angles[None])[0] + shot.person.own + stage.leftover
+    shape = met(shape, shot.own.calm)
     place = _place(shot, row, stage, side)
     landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
     target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
@@ -78,6 +89,21 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     motion = np.concatenate([expression, angles]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
     return made.image, made.changed
+
+
+def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:
+    """A canonical shape (478, 3) whose lids and lips meet along their whole length where they are all but closed.
+
+    calm (3,): openings at ease; lips count against those of an eye, as at ease they are closed.
+    """
+    shape = shape.copy()
+    least = max(float(calm[:2].mean()), 0.02)
+    for pairs, ease in ((LEFT_LIDS, least), (RIGHT_LIDS, least), (LIPS, 0.4 * least)):
+        gap = gaps(shape, pairs)
+        share = np.clip((gap.mean() / ease - CLOSED) / (CLOSING - CLOSED), 0, 1)
+        upper, lower = np.array(pairs).T
+        shape[upper, 1] += gap - share * np.maximum(gap, 0)
+    return shape
 
 
 def into_crop(landmarks: np.ndarray, crop: np.ndarray, side: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,17 +15,20 @@ from .mesh import source_mesh
 FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
-OPEN_ENOUGH = 0.12  # height of an eye opening, in its widths, under which its eyeball cannot be read
+OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
+BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
 @dataclass(frozen=True)
 class Eyeball:
-    """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, iris and eye corners there."""
+    """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, iris and eye corners there,
+    and how far it was open, in widths."""
 
     patch: np.ndarray
     corner: np.ndarray
     iris: np.ndarray
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
+    open: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,17 @@ def make_plate(model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: 
         place=place,
         eyeballs=tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES),
     )
+
+
+def with_open_eyes(plate: Plate, before: Plate) -> Plate:
+    """The plate with the eyeballs of an earlier one of the same shot where its own are half hidden by a blink."""
+    return replace(plate, eyeballs=tuple(map(_wider, plate.eyeballs, before.eyeballs)))
+
+
+def _wider(now: Eyeball | None, before: Eyeball | None) -> Eyeball | None:
+    if now is None or before is None:
+        return now or before
+    return now if now.open > BLINKING * before.open else before
 
 
 def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -108,7 +122,8 @@ def _eyeball(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], ir
     outline = landmarks[list(ring), :2]
     ends = outline[[0, len(ring) // 2]]
     width = np.linalg.norm(ends[1] - ends[0])
-    if opening(outline) < OPEN_ENOUGH * width:
+    open_by = opening(outline) / max(float(width), 1e-3)
+    if open_by < OPEN_ENOUGH:
         return None
     corner = np.floor(ends.mean(0) - EYE_REACH * width / 2).astype(int)
     corner, far = np.clip(corner, 0, len(image)), np.clip(corner + int(EYE_REACH * width), 0, len(image))
@@ -118,7 +133,7 @@ def _eyeball(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], ir
     inside = cv2.erode(drawn(outline - corner, patch.shape[:2]), np.ones((3, 3))) > 0.7
     if not inside.any():
         return None
-    return Eyeball(_spread(patch, inside), corner.astype(float), landmarks[iris[0], :2], ends)
+    return Eyeball(_spread(patch, inside), corner.astype(float), landmarks[iris[0], :2], ends, open_by)
 
 
 def _spread(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..face.morphable import Morphable
+from ..face.morphable import Morphable, openings
 from ..face.regions import (
     INNER_LIPS,
     LEFT_EYE,
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 
 Region = Literal["all", "pose", "expression", "lips", "eyes"]
 CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
+AJAR = 0.1  # head sizes between the lips that weigh as much against calm as one standard deviation of everything
 PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
-NEARLY_CLOSED = 0.12  # share of the calm opening under which an eye counts as closed
+NEARLY_CLOSED = 0.15  # share of the calm opening at which an eye counts as closed
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
-FARTHEST = 0.6  # head sizes that a head may move from the source's own place; beyond this it is eased
 
 
 @dataclass(frozen=True)
 class Controls:
     """How a driver is followed: the options of `reenact`, see there.
 
-    anchor: the driver's moment that corresponds to the source as it is: `rest` or seconds.
+    anchor: the driver's moment that corresponds to the source as it is: `rest` or seconds. travel_limit: in head sizes.
     """
 
     relative: bool = True
@@ -53,6 +53,7 @@ class Controls:
     mouth_gain: float = 1.0
     eyes_gain: float = 1.0
     pose_limit_deg: float = 25.0
+    travel_limit: float = 1.5
     anchor: float | Literal["rest"] = "rest"
 
 
@@ -64,7 +65,7 @@ def retarget(
     A still source (one row) keeps its place; a clip's own motion is sampled at the same times.
     """
     mine, theirs = own.at(times), driving.at(times)
-    anchor = _anchor(driving, controls)
+    anchor = _anchor(model, driving, controls)
     out = mine.copy()
     if controls.region in ("all", "pose"):
         out[:, ANGLES] = _angles(mine, theirs, anchor, controls)
@@ -74,19 +75,20 @@ def retarget(
     return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), seen=None)
 
 
-def _anchor(driving: MotionTrack, controls: Controls) -> np.ndarray:
+def _anchor(model: Morphable, driving: MotionTrack, controls: Controls) -> np.ndarray:
     """(73,) the driver's row against which its motion counts."""
     if controls.anchor != "rest":
         return driving.at(np.array([float(controls.anchor)]))[0]
     rows = driving.coeffs if driving.seen is None or not driving.seen.any() else driving.coeffs[driving.seen]
     anchor = np.median(rows, axis=0)
-    anchor[EXPRESSION] = _calm(rows[:, EXPRESSION])
+    anchor[EXPRESSION] = _calm(model, rows[:, EXPRESSION])
     return anchor
 
 
-def _calm(expression: np.ndarray) -> np.ndarray:
-    """(64,) mean of the least expressive frames."""
-    size = np.square(expression).sum(1)
+def _calm(model: Morphable, expression: np.ndarray) -> np.ndarray:
+    """(64,) mean of the least expressive frames: those nearest to the model's neutral, lips closed before all."""
+    parted = expression @ opening_rows(model)[2] / AJAR
+    size = np.square(expression).mean(1) + np.square(parted)
     count = max(1, round(CALM_SHARE * len(size)))
     return expression[np.argsort(size, kind="stable")[:count]].mean(0)
 
@@ -119,21 +121,21 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
     growth = np.log(np.maximum(theirs.head_size / anchor.head_size, 1e-3))
     size = mine[:, 69]
     return np.column_stack([
-        mine[:, 67:69] + eased(controls.pose_gain * move, FARTHEST) * size[:, None],
+        mine[:, 67:69] + eased(controls.pose_gain * move, controls.travel_limit) * size[:, None],
         size * np.exp(eased(controls.pose_gain * growth, LARGEST)),
     ])  # fmt: skip
 
 
 def _expression(model, own, mine, driving, theirs, anchor, controls):
     """(N, 64): the source's calm face plus the driver's change, region by region, lids and lips matched."""
-    rest = _calm(own.expression) if len(own.coeffs) > 1 else own.expression[0]
+    rest = _calm(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
     parts = region_projections(model)
     change = theirs[:, EXPRESSION] - (anchor[EXPRESSION] if controls.relative else 0)
     gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
     gained = controls.expression_gain * sum(gain * change @ parts[name].T for name, gain in gains.items())
     wanted = rest + gained if controls.relative else gained
-    wanted = _matched(model, own, rest, driving, anchor, theirs, wanted, controls)
     wanted = eased(wanted, PLAUSIBLE)
+    wanted = _matched(model, own, rest, driving, anchor, theirs, wanted, controls)
     if controls.region in ("lips", "eyes"):
         return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
     return wanted
@@ -147,7 +149,7 @@ def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
     at_rest = np.zeros(64) if not controls.relative else anchor[EXPRESSION]
     ratio = (theirs_calm + theirs[:, EXPRESSION] @ measure.T)[:, :2] / np.maximum(theirs_calm + measure @ at_rest, 1e-3)[:2]
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
-    ratio = np.where(ratio < NEARLY_CLOSED, 0, ratio)
+    ratio = (ratio - NEARLY_CLOSED) / (1 - NEARLY_CLOSED)
     at_ease = calm + measure @ (rest if controls.relative else np.zeros(64))
     now = calm + wanted @ measure.T
     goal = np.maximum(now, np.minimum(at_ease, 0))
@@ -164,21 +166,13 @@ def _together(ratio: np.ndarray) -> np.ndarray:
 
 
 def _calm_openings(model: Morphable, motion: MotionTrack) -> np.ndarray:
-    """(3,) openings in head sizes of this identity without expression: left eye, right eye, lips."""
-    identity = np.zeros(len(model.identity)) if motion.identity is None else motion.identity
-    shape = model.mean + np.tensordot(identity, model.identity, axes=1)
-    return np.array([_opening(shape, pairs) for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)])
-
-
-def _opening(shape: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
-    """Mean downward distance from upper to lower points in canonical space."""
-    upper, lower = np.array(pairs).T
-    return float((shape[lower, 1] - shape[upper, 1]).mean())
+    """(3,) openings in head sizes of the face that moved, at ease; the mean face's where nobody said."""
+    return openings(model.mean) if motion.calm is None else motion.calm.astype(np.float64)
 
 
 def opening_rows(model: Morphable) -> np.ndarray:
     """(3, 64): how each expression component opens the left eye, the right eye and the lips, in head sizes."""
-    return np.array([[_opening(part, pairs) for part in model.expression] for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)])
+    return openings(model.expression).T
 
 
 def region_projections(model: Morphable) -> dict[str, np.ndarray]:

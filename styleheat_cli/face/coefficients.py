@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..shot import COEFFICIENTS, Clip, FaceTrack, MotionTrack, Person
-from .morphable import Fit, Morphable, fit_frames, fit_identity
+from .morphable import Fit, Morphable, fit_frames, fit_identity, openings
 
 IDENTITY_FRAMES = 200  # frames of a clip from which its identity is read
 CHUNK = 256  # frames fitted at a time: memory stays flat in the clip's length
@@ -31,8 +31,13 @@ def motion_of(model: Morphable, face: FaceTrack, clip: Clip | None = None, perso
         coeffs[rows] = _rows(fitted, squares(face.crop[rows]))
     return MotionTrack(
         coeffs, np.asarray(face.times, np.float64), seen=face.seen, identity=person.identity.astype(np.float32),
-        clip=clip, gaps=face.gaps, cuts=face.cuts,
+        calm=openings(at_ease(model, person)).astype(np.float32), clip=clip, gaps=face.gaps, cuts=face.cuts,
     )  # fmt: skip
+
+
+def at_ease(model: Morphable, person: Person) -> np.ndarray:
+    """(478, 3) canonical: a person's face without expression."""
+    return model.mean + np.tensordot(person.identity, model.identity, axes=1) + person.own
 
 
 def squares(crop: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .regions import LEFT_LIDS, LIPS, RIGHT_LIDS
+
 POINTS = 478
 
 
@@ -155,6 +157,17 @@ def fit(model: Morphable, landmarks: np.ndarray) -> Fit:
     """Identity, expression and pose of one person's (T, 478, 3) landmark sets."""
     identity, own = fit_identity(model, landmarks)
     return fit_frames(model, landmarks, identity, own)
+
+
+def openings(shape: np.ndarray) -> np.ndarray:
+    """(..., 3): how far left eye, right eye and lips are open in canonical shapes (..., 478, 3), in head sizes."""
+    return np.stack([gaps(shape, pairs).mean(-1) for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)], axis=-1)
+
+
+def gaps(shape: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """(..., n): downward distance from the upper to the lower point of each pair; negative where they cross."""
+    upper, lower = np.array(pairs).T
+    return shape[..., lower, 1] - shape[..., upper, 1]
 
 
 def _unposed(model, landmarks, identity, expression, own):

@@ -46,12 +46,15 @@ class Reenact(Edit):
     """Times the movement of lips and jaw, on top of the expression's gain, 0 to 3."""
     eyes_gain: Gain = 1.0
     """Times the movement of eyelids and brows, on top of the expression's gain, 0 to 3."""
-    smooth: Annotated[float, Field(ge=0, le=2), Flag(unit="seconds")] = 0.06
+    smooth: Annotated[float, Field(ge=0, le=2), Flag(unit="seconds")] = 0.05
     """Width in seconds, 0 to 2, over which the driver's motion is smoothed without delay; 0 leaves it raw."""
     anchor: Annotated[Time | Literal["rest"], Flag(unit="rest|time")] = "rest"
     """With --relative, the driver's moment that corresponds to the source as it is: its rest, or a time of its clip."""
     pose_limit: Annotated[float, Field(gt=0, le=90), Flag(unit="degrees")] = 25.0
     """Degrees the head may turn from the source's own pose; beyond this the turn is eased, with a warning."""
+
+    travel_limit: Annotated[float, Field(gt=0, le=5), Flag(unit="head sizes")] = 1.5
+    """How far the head may move from the source's own place, in head sizes (a fifth of a face's height); eased beyond."""
 
     def inputs(self) -> tuple[Path, ...]:
         return (self.driving,)
@@ -75,6 +78,7 @@ class Reenact(Edit):
             mouth_gain=self.mouth_gain,
             eyes_gain=self.eyes_gain,
             pose_limit_deg=self.pose_limit,
+            travel_limit=self.travel_limit,
             anchor=self.anchor if self.anchor == "rest" else seconds(self.anchor, rate_of(driving)) + shift,
         )
         motion = engine.retarget(shot, driving, times, controls)

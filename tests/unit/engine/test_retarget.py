@@ -94,7 +94,7 @@ def test_a_closed_eye_is_closed_on_every_face(model):
     """A source with large eyes, of another identity, closes them wholly when the driver does."""
     from styleheat_cli.engine.retarget import _calm_openings
 
-    own = track(1).with_(identity=np.linspace(1.5, -1.5, len(model.identity)))
+    own = track(1).with_(calm=1.4 * _calm_openings(model, track(1)))
     expression = np.zeros((50, 64))
     expression[20:24] = blink(model, 1.0)
     out = retarget(model, own, track(expression=expression), TIMES)
