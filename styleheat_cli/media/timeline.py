@@ -86,8 +86,9 @@ def _timeline(path: Path, size: int, changed_ns: int) -> Timeline:
         stream = picture_stream(container, path)
         _note(container, stream, look, path)
         scan = _scanned(container, stream)
-        if stream.frames > scan.found:
-            log.warning("%s announces %d pictures and holds %d; is it cut short?", path.name, stream.frames, scan.found)
+        beyond = sum(entry.pos + entry.size > size for entry in stream.index_entries)
+        if beyond:
+            log.warning("%s is cut short: %d pictures at its end are missing", path.name, beyond)
         time_base, average = stream.time_base, stream.average_rate
     pictures = _from_first(scan.pictures, first)
     timed = sorted((pts, length) for pts, length in pictures if pts is not None)
@@ -135,11 +136,9 @@ def _note(container: InputContainer, stream: av.VideoStream, look: Look, path: P
 
 
 class Scan(NamedTuple):
-    """All packets of a file: (pts, duration) of each picture that is shown, how many there are with those that are
-    not, and where the sound starts and ends in seconds."""
+    """All packets of a file: (pts, duration) of each picture that is shown, where the sound starts and ends in s."""
 
     pictures: list[tuple[int | None, int]]
-    found: int
     sound_s: tuple[Fraction, Fraction] | None
 
 
@@ -147,19 +146,16 @@ def _scanned(container: InputContainer, picture: av.VideoStream) -> Scan:
     sound = sound_stream(container)
     pictures: list[tuple[int | None, int]] = []
     heard: list[int] = []  # the earliest start, the latest end
-    found = 0
     for packet in until_broken(container.demux([s for s in (picture, sound) if s])):
-        if packet.size == 0:
+        if packet.size == 0 or packet.is_discard:
             continue
-        shown = not packet.is_discard
         if packet.stream_index == picture.index:
-            found += 1
-            if shown and not _hidden(picture, packet):
+            if not _hidden(picture, packet):
                 pictures.append((packet.pts, packet.duration or 0))
-        elif shown and packet.pts is not None:
+        elif packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
             heard = [min([packet.pts, *heard]), max([end, *heard])]
-    return Scan(pictures, found, (heard[0] * sound.time_base, heard[1] * sound.time_base) if heard else None)
+    return Scan(pictures, (heard[0] * sound.time_base, heard[1] * sound.time_base) if heard else None)
 
 
 def until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:

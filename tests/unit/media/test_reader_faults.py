@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from fractions import Fraction
 from itertools import pairwise
 
@@ -157,7 +158,8 @@ def test_a_truncated_file_gives_what_is_there(suffix, share, tmp_path, caplog):
     assert len(read) == clip.frames and share * 60 < clip.frames < 100
     assert [f.time for f in read] == [Fraction(i, 25) for i in range(clip.frames)]
     if suffix == "mp4":
-        assert f"announces 100 pictures and holds {clip.frames}" in caplog.text
+        missing = int(re.search(r"a\.mp4 is cut short: (\d+) pictures at its end are missing", caplog.text)[1])
+        assert 100 - missing <= clip.frames <= 100 - missing + 1  # the last one may be there in part
 
 
 def test_damage_in_the_middle_keeps_time_by_holding_the_last_good_picture(tmp_path, caplog):
