@@ -89,15 +89,16 @@ def clicks(seconds: float, rate: int = 48000, *, every_s: float = 1.0) -> np.nda
 def write_clip(
     path: Path, pictures: Iterable[np.ndarray], *, fps: Fraction | int = 25, time_base: Fraction | None = None,
     pts: Sequence[int] | None = None, codec: str = "libx264", pixel_format: str = "yuv420p",
-    options: dict[str, str] | None = None, muxer: str | None = None, rotation: int = 0, aspect: Fraction | None = None,
-    gop: int | None = None, sound: np.ndarray | None = None, rate: int = 48000, sound_codec: str = "aac",
+    options: dict[str, str] | None = None, muxer: str | None = None, rotation: int = 0, mirrored: bool = False,
+    aspect: Fraction | None = None, gop: int | None = None, sound: np.ndarray | None = None, rate: int = 48000, sound_codec: str = "aac",
     sound_format: str = "fltp", layout: str | None = None, sound_start_s: float = 0, start_s: float = 0,
     colour: tuple[int, int, int, int] | None = None, container: dict[str, str] | None = None,
     prepare: Callable[[av.VideoFrame], av.VideoFrame] | None = None,
 ) -> Path:  # fmt: skip
     """A file of these pictures (each (H, W, 3) uint8 RGB, all of one size) and this sound ((channels, n) float32).
 
-    pts: times in `time_base`; by default the n-th picture at n / fps. rotation: degrees that players turn clockwise.
+    pts: times in `time_base`; by default the n-th picture at n / fps. rotation: degrees that players turn clockwise;
+    mirrored: left and right are exchanged after that.
     colour: (space, primaries, transfer, range) tags. start_s: time of the first picture; sound_start_s: of the sound.
     container: options of the muxer. prepare: changes each picture before it is encoded.
     """
@@ -109,7 +110,17 @@ def write_clip(
         for i, picture in enumerate(pictures):
             if stream is None:
                 stream = _picture_stream(
-                    output, picture, fps, time_base, codec, pixel_format, options, rotation, aspect, gop, colour
+                    output,
+                    picture,
+                    fps,
+                    time_base,
+                    codec,
+                    pixel_format,
+                    options,
+                    (rotation, mirrored),
+                    aspect,
+                    gop,
+                    colour,
                 )
                 made = _sound_stream(output, sound, rate, sound_codec, layout) if sound is not None else None
             frame = _frame(picture, pixel_format, colour)
@@ -123,14 +134,14 @@ def write_clip(
     return path
 
 
-def _picture_stream(output, picture, fps, time_base, codec, pixel_format, options, rotation, aspect, gop, colour):
+def _picture_stream(output, picture, fps, time_base, codec, pixel_format, options, turned, aspect, gop, colour):
     stream = output.add_stream(
         codec, rate=fps, options={"preset": "ultrafast"} | (options or {}) if "26" in codec else options or {}
     )
     stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], pixel_format
     stream.time_base = stream.codec_context.time_base = time_base
-    if rotation:
-        stream.set_display_rotation(-rotation)
+    if any(turned):
+        stream.set_display_rotation(-turned[0], hflip=turned[1])
     if aspect:
         stream.codec_context.sample_aspect_ratio = aspect
     if gop is not None:

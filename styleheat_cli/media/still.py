@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 Image.init()
 FORMATS = tuple({"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "AVIF"} & set(Image.OPEN))
+OPAQUE = 255
 DESCRIPTION = 0x010E  # the EXIF tag that holds our metadata, as JSON
 
 
@@ -50,7 +51,7 @@ def read_image(path: Path) -> np.ndarray:
 def _rgb(image: Image.Image, path: Path) -> np.ndarray:
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         log.warning("%s holds %d pictures; the first is used", path.name, image.n_frames)
-    if "A" in image.getbands() or "transparency" in image.info:
+    if "transparency" in image.info or ("A" in image.getbands() and image.getchannel("A").getextrema()[0] < OPAQUE):
         log.warning("%s has transparency, which is dropped", path.name)
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)

@@ -97,6 +97,14 @@ def test_rotated_video_is_upright(degrees, order, tmp_path):
     assert near(corner_colours(image), order)
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_mirrored_video_is_set_right(degrees, tmp_path):
+    """A selfie camera's matrix: turned, then left and right exchanged."""
+    path = write_clip(tmp_path / "a.mp4", [corners(96, 160)] * 2, rotation=degrees, mirrored=True)
+    expected = np.rot90(corners(96, 160), -degrees // 90)[:, ::-1]
+    assert near(corner_colours(next(frames(probe(path))).image), corner_colours(expected))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_photos_are_upright_as_exif_says(orientation, tmp_path):
     undo = {
@@ -203,6 +211,14 @@ def test_transparency_is_dropped_with_a_note(tmp_path, caplog):
     clear = np.dstack([corners(), np.full((96, 160), 128, np.uint8)])
     probe(write_clip(tmp_path / "a.mkv", [clear] * 2, codec="ffv1", pixel_format="yuva444p"))
     assert "a.mkv has transparency, which is dropped" in caplog.text
+
+
+@pytest.mark.parametrize(("alpha", "told"), [(255, False), (200, True)])
+def test_a_photo_that_lets_nothing_through_is_not_called_transparent(alpha, told, tmp_path, caplog):
+    clear = np.dstack([corners(), np.full((96, 160), alpha, np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "a.png")
+    assert np.array_equal(next(frames(probe(tmp_path / "a.png"))).image, corners())
+    assert ("has transparency" in caplog.text) == told
 
 
 def test_gif_is_a_clip_with_its_own_times(tmp_path):
