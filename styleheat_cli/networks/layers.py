@@ -39,10 +39,8 @@ def upfirdn(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[in
         spread = x.new_zeros(n, channels, height, up, width, up)
         spread[:, :, :, 0, :, 0] = x
         x = spread.view(n, channels, height * up, width * up)
-    x = F.pad(x, (*pad, *pad))
-    taps = kernel.flip(0, 1).to(x.dtype)[None, None]
-    filtered = F.conv2d(x.reshape(-1, 1, *x.shape[2:]), taps, stride=down)
-    return filtered.view(n, channels, *filtered.shape[2:])
+    taps = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, -1, -1)
+    return F.conv2d(F.pad(x, (*pad, *pad)), taps, stride=down, groups=channels)
 
 
 def double(x: Tensor, kernel: Tensor) -> Tensor:

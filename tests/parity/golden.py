@@ -92,7 +92,9 @@ class Golden:
 
     def __init__(self, path: Path):
         self.arrays = np.load(path)
-        index = json.loads((path.parent / "golden_index.json").read_text("utf-8"))
+        own = path.with_name(f"{path.stem}_index.json")
+        index_file = own if own.is_file() else path.with_name("golden_index.json")
+        index = json.loads(index_file.read_text("utf-8"))
         self.seed: int = index["seed"]
         self.index: dict[str, dict[str, Any]] = index["entries"]
 
