@@ -80,8 +80,8 @@ def _features(role: str) -> Callable[[np.ndarray], np.ndarray]:
 
 def _distance(role: str) -> Callable[[np.ndarray, np.ndarray], float]:
     """Two pictures of one size -> their distance."""
-    net = network(role)
-    return lambda a, b: float(_asked(net, batch(a), batch(b)))
+    features, heads = network(role), network(f"{role}-heads")
+    return lambda a, b: float(_asked(lambda x, y: heads(features(x), features(y)), batch(a), batch(b)))
 
 
 def _embedding(role: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

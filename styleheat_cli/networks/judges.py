@@ -149,41 +149,60 @@ VGG16 = tuple(
 )
 BACKBONES = {"alex": (ALEX, (1, 4, 7, 9, 11), 3), "vgg": (VGG16, (3, 8, 15, 22, 29), 2)}
 """Layout (width, size, stride, padding; 0 is a pooling), places of the ReLUs that are compared, size of the pooling."""
+WIDTHS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""ImageNet's mean and deviation for pictures in [-1, 1]."""
 
 
-class Perceptual(nn.Module):
-    """LPIPS: squared differences of normalised features, weighted by channel, averaged over pixels, summed over layers."""
+class PerceptualFeatures(nn.Module):
+    """The features that LPIPS compares, of unit length along the channels, layer by layer."""
 
     def __init__(self, backbone: str):
         super().__init__()
         layout, self.taps, pooling = BACKBONES[backbone]
-        layers, inputs, widths = [], 3, []
+        layers, inputs = [], 3
         for row in layout:
             if row:
                 layers += [nn.Conv2d(inputs, row[0], *row[1:]), nn.ReLU()]
                 inputs = row[0]
             else:
                 layers.append(nn.MaxPool2d(pooling, 2))
-            widths += [inputs] * (len(layers) - len(widths))
         self.features = nn.Sequential(*layers)
-        self.lin = nn.ModuleList(nn.Conv2d(widths[tap], 1, 1, bias=False) for tap in self.taps)
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two (N, 3, H, W) in [-1, 1] -> (N,)."""
-        pairs = zip(self._taken(a), self._taken(b), self.lin, strict=True)
-        return torch.stack([weigh((x - y).square()).mean((1, 2, 3)) for x, y, weigh in pairs]).sum(0)
-
-    def _taken(self, images: Tensor) -> list[Tensor]:
-        """Features of unit length along the channels."""
-        shift, scale = (
-            images.new_tensor(row)[:, None, None] for row in ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
-        )
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> five of (N, C, h, w)."""
+        shift, scale = (images.new_tensor(row)[:, None, None] for row in (SHIFT, SCALE))
         x, found = (images - shift) / scale, []
         for place, layer in enumerate(self.features):
             x = layer(x)
             if place in self.taps:
                 found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
         return found
+
+
+class PerceptualHeads(nn.Module):
+    """LPIPS: squared differences of features, weighted by channel, averaged over pixels, summed over layers."""
+
+    def __init__(self, backbone: str):
+        super().__init__()
+        for place, width in enumerate(WIDTHS[backbone]):
+            self.add_module(f"lin{place}", _Head(width))
+
+    def forward(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+        """Features of two pictures, layer by layer -> (N,)."""
+        layers = zip(self.children(), a, b, strict=True)
+        return torch.stack([weigh((x - y).square()).mean((1, 2, 3)) for weigh, x, y in layers]).sum(0)
+
+
+class _Head(nn.Module):
+    """One weight a channel."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.model = nn.Sequential(nn.Dropout(), nn.Conv2d(width, 1, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
 
 
 class SyncNet(nn.Module):

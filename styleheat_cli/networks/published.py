@@ -14,6 +14,7 @@ from .discriminator import Discriminator
 from .e4e import Encoder4Editing
 from .hfgi import Aligner, ConsultationEncoder
 from .identity import IdentityNet
+from .judges import InceptionFeatures, PerceptualFeatures, PerceptualHeads, SyncNet
 from .recon import ReconNet
 from .stylegan2 import Generator
 from .vgg import VGGFeatures
@@ -36,6 +37,10 @@ ARCHITECTURES: Mapping[str, Callable[..., nn.Module]] = {
     "principal-components": PrincipalComponents,
     "code-prior": CodePrior,
     "standard-face": StandardFace,
+    "inception-features": InceptionFeatures,
+    "lpips-features": PerceptualFeatures,
+    "lpips-heads": PerceptualHeads,
+    "syncnet": SyncNet,
 }
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit"]
 STEPS: Mapping[str, dict[str, Any]] = {
-    "same-id": {"op": "reenact", "relative": False},
+    "same-id": {"op": "reenact", "anchor": 0.0, "pose_limit": 90.0, "travel_limit": 5.0},
     "cross-id": {"op": "reenact"},
     "dub": {"op": "dub"},
     "edit": {"op": "edit-attribute", "attribute": "age"},
 }
-"""What each task does unless the recipe says otherwise."""
+"""What each task does unless the recipe says otherwise. The same person's first frame is where the driver is at 0 s."""
 RENDER: Mapping[str, dict[str, Any]] = {
     "same-id": {"crf": 12},
     "cross-id": {"crf": 0},

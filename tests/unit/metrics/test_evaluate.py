@@ -1,0 +1,225 @@
+"""Evaluation: which cases there are, that finished ones are not made again, and what stands in the tables."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from styleheat_cli.errors import InputError, PartialError, RecipeError
+from styleheat_cli.metrics.cases import Case, cases_of, outputs_of
+from styleheat_cli.metrics.compare import How
+from styleheat_cli.metrics.evaluation import STILL, Bench, commit, evaluate
+from styleheat_cli.metrics.published import TABLES
+from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text
+from styleheat_cli.ops.evaluate import Evaluate
+from styleheat_cli.recipe import read_recipe
+from tests.synthetic import face_frames, photo, write_clip
+
+LOSSLESS = {"options": {"crf": "0"}, "pixel_format": "yuv444p"}
+QUICK = How(("psnr", "f-lmd", "shake"))
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two clips of the drifting portrait and a photo."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    pictures = face_frames(12)
+    write_clip(folder / "a.mp4", pictures, **LOSSLESS)
+    write_clip(folder / "b.mp4", pictures[::-1], **LOSSLESS)
+    photo(folder / "p.png", pictures[0])
+    return folder
+
+
+def names(cases):
+    return [(c.name, *(path and path.name for path in (c.source, c.driving, c.audio, c.reference))) for c in cases]
+
+
+def test_a_folder_of_clips_and_photos_gives_the_cases_of_each_task(data):
+    assert names(cases_of("same-id", data)) == [
+        ("a", None, "a.mp4", None, "a.mp4"), ("b", None, "b.mp4", None, "b.mp4"),
+    ]  # fmt: skip
+    assert names(cases_of("cross-id", data)) == [
+        ("p-a", "p.png", "a.mp4", None, None), ("p-b", "p.png", "b.mp4", None, None),
+    ]  # fmt: skip
+    assert names(cases_of("dub", data))[0] == ("a", "a.mp4", None, "a.mp4", "a.mp4")
+
+
+def test_a_list_goes_before_the_folder_and_names_the_line_that_is_wrong(data):
+    (data / "pairs.csv").write_text("source,driving\np.png,a.mp4\n")
+    assert names(cases_of("cross-id", data)) == [("p-a", "p.png", "a.mp4", None, None)]
+    (data / "pairs.csv").write_text("source,driver\np.png,a.mp4\n")
+    with pytest.raises(InputError, match=r"pairs\.csv:2: driver is no role"):
+        cases_of("cross-id", data)
+    (data / "pairs.csv").write_text("source,driving\np.png,c.mp4\n")
+    with pytest.raises(InputError, match=r"no such file.*c\.mp4"):
+        cases_of("cross-id", data)
+
+
+def test_folders_of_cases_are_sorted_by_what_they_hold(tmp_path):
+    for name, files, same in (("one", ("source.png", "driving.mp4"), True), ("two", ("source.png", "driving.mp4"), False),
+                              ("three", ("source.mp4", "audio.wav"), None)):  # fmt: skip
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes(b"x")
+        (tmp_path / name / "meta.json").write_text(json.dumps({"same_identity": same}))
+    (tmp_path / "one" / "Other.mp4").write_bytes(b"x")
+    assert [case.name for case in cases_of("same-id", tmp_path)] == ["one"]
+    assert [case.name for case in cases_of("cross-id", tmp_path)] == ["two"]
+    assert [case.name for case in cases_of("dub", tmp_path)] == ["three"]
+    found = list(outputs_of("Other", tmp_path, cases_of("same-id", tmp_path)))
+    assert [(case.name, path.name) for case, path in found] == [("one", "Other.mp4")]
+
+
+def test_an_empty_folder_and_a_missing_one_are_told(tmp_path):
+    with pytest.raises(InputError, match="holds nothing for same-id"):
+        cases_of("same-id", tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        cases_of("same-id", tmp_path / "nowhere")
+
+
+def copying(log):
+    """A maker whose result is the driving clip itself."""
+
+    def make(case, source, output):
+        if case.name == "bad":
+            raise InputError("this one cannot be made")
+        log.append(case.name)
+        output.write_bytes(case.driving.read_bytes())
+
+    return make
+
+
+def test_methods_stand_side_by_side_and_finished_cases_are_not_made_again(data, tmp_path):
+    log = []
+    cases = cases_of("same-id", data)
+    others = {"peer": tmp_path / "peer"}
+    others["peer"].mkdir()
+    (others["peer"] / "a.mp4").write_bytes((data / "b.mp4").read_bytes())
+    found = evaluate(
+        "same-id", cases, Bench(tmp_path / "out", QUICK, "1"), ours="ours", make=copying(log), others=others
+    )
+    assert list(found["methods"]) == [STILL, "peer", "ours"]
+    psnr = {name: method["metrics"]["psnr[rgb]"] for name, method in found["methods"].items()}
+    assert psnr["ours"]["value"] == 100 and psnr["ours"]["samples"] == 24 and psnr["ours"]["pairs"] == 2
+    assert psnr["peer"]["pairs"] == 1 and psnr[STILL]["value"] < 40
+    assert found["methods"][STILL]["metrics"]["shake[jitter ratio]"]["value"] == 0
+
+    again = evaluate(
+        "same-id", cases, Bench(tmp_path / "out", QUICK, "1"), ours="ours", make=copying(log), others=others
+    )
+    assert log == ["a", "b"] and again == found
+    evaluate("same-id", cases, Bench(tmp_path / "out", QUICK, "2"), ours="ours", make=copying(log), others={})
+    assert log == ["a", "b", "a", "b"]  # another recipe must not reuse what an earlier one made
+
+
+def test_an_interrupted_case_is_made_again(data, tmp_path):
+    bench = Bench(tmp_path / "out", QUICK, "1")
+
+    def stopping(case, source, output):
+        output.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate("same-id", cases_of("same-id", data), bench, ours="ours", make=stopping, others={})
+    log = []
+    found = evaluate("same-id", cases_of("same-id", data), bench, ours="ours", make=copying(log), others={})
+    assert log == ["a", "b"] and found["methods"]["ours"]["metrics"]["psnr[rgb]"]["value"] == 100
+
+
+def test_a_failed_case_is_named_and_the_others_are_measured(data, tmp_path):
+    cases = [*cases_of("same-id", data), Case("bad", None, data / "a.mp4", reference=data / "a.mp4")]
+    bench = Bench(tmp_path / "out", QUICK, "1")
+    found = evaluate("same-id", cases, bench, ours="ours", make=copying([]), others={})
+    assert found["failed"] == {"bad": "this one cannot be made"}
+    assert found["methods"]["ours"]["metrics"]["psnr[rgb]"]["pairs"] == 2
+    with pytest.raises(PartialError, match="1 cases failed: bad") as caught:
+        Evaluate().check_failures({"tasks": {"same-id": found}})
+    assert caught.value.exit_code == 8
+
+
+def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path):
+    bench = Bench(tmp_path / "out", How(("psnr", "f-lmd", "csim")), "1")
+    found = evaluate("same-id", cases_of("same-id", data), bench, ours="ours", make=copying([]), others={})
+    content = {"tasks": {"same-id": found}, "date": "2026-01-02T03:04:05", "commit": "0123456789abc", "machine": "M",
+               "data": "clips", "weights": "default"}  # fmt: skip
+    text = as_text(content)
+    assert "same-id: 2 cases" in text and "24 (2)" in text
+    assert "published: StyleHEAT (Yin et al., ECCV 2022), Table 1, same identity" in text
+    assert "18.02" in text and "0.7475" in text and "1.941" in text and "HDTF clips" in text
+    assert "not measured: csim[arcface-irse50]: needs identity" in text
+    markdown = as_markdown(content)
+    assert "| ours |" in markdown.replace("  ", " ") and "2026-01-02, commit 0123456789, M, data: clips" in markdown
+
+
+def test_published_rows_have_a_value_for_every_column():
+    for table in TABLES:
+        assert table.differs and all(len(values) == len(table.columns) for values in table.rows.values())
+
+
+def test_shown_metrics_exist():
+    from styleheat_cli.metrics import CATALOGUE
+
+    known = set(CATALOGUE)
+    for columns in SHOWN.values():
+        for name in columns:
+            bare = name.removesuffix("-without-detail")
+            starts = (bare, bare.rpartition("-")[0], "pose" if bare.split("-")[0] in ("yaw", "pitch", "roll") else bare)
+            assert known & set(starts), name
+
+
+@pytest.mark.parametrize("name", ["same-id", "cross-id", "dub", "edit", "held-out"])
+def test_every_recipe_is_an_evaluation(name, request):
+    task = read_recipe(request.config.rootpath / "recipes" / "evaluate" / f"{name}.yaml")
+    assert isinstance(task, Evaluate) and task.tasks
+
+
+def test_the_held_out_list_pairs_only_what_it_holds_out(request):
+    task = read_recipe(request.config.rootpath / "recipes" / "evaluate" / "held-out.yaml")
+    assert len(task.clips) > 20 and len(task.portraits) > 20 and len(task.pairs) >= 8 and task.identities
+    for pair in task.pairs:
+        assert pair["source"] in task.portraits and pair["driving"] in task.clips
+
+
+def test_the_held_out_identities_are_not_in_the_rest_of_the_data(request, shared):
+    task = read_recipe(request.config.rootpath / "recipes" / "evaluate" / "held-out.yaml")
+    index = json.loads((shared / "data" / "index.json").read_text("utf-8"))["files"]
+    held = {*task.clips, *task.portraits, *task.kept_out}
+    known = {entry["file"] for entry in index}
+    assert held <= known
+    people = {entry["identity"] for entry in index if entry["file"] in {*task.clips, *task.portraits}}
+    assert people <= set(task.identities)
+    rest = {e["identity"] for e in index if e["kind"] in ("video", "portrait") and e["file"] not in held}
+    assert not rest & set(task.identities)
+
+
+def test_an_operation_that_is_not_there_and_a_wrong_output_are_refused_before_anything_is_loaded(data, tmp_path):
+    with pytest.raises(RecipeError, match="no operation jump"):
+        Evaluate(data=data, options={"same-id": {"op": "jump"}}).run()
+    with pytest.raises(RecipeError, match="NAME=FOLDER"):
+        Evaluate(data=data, outputs=("x",), ours=False).run()
+    with pytest.raises(RecipeError, match="names no data"):
+        Evaluate().run()
+    with pytest.raises(ValidationError):
+        Evaluate(tasks=("juggle",))
+
+
+def test_finished_outputs_are_measured_by_the_command(data, tmp_path, capfd, request):
+    from styleheat_cli.app import run
+
+    (tmp_path / "peer").mkdir()
+    (tmp_path / "peer" / "a.mp4").write_bytes((data / "a.mp4").read_bytes())
+    recipe = request.config.rootpath / "recipes" / "evaluate" / "same-id.yaml"
+    arguments = ["evaluate", str(recipe), "--data", str(data), "--no-ours", "--outputs", f"peer={tmp_path / 'peer'}",
+                 "--only", "psnr", "-o", str(tmp_path / "out"), "-q", "--json"]  # fmt: skip
+    assert run(arguments) == 0
+    content = json.loads(capfd.readouterr().out)
+    assert content["tasks"]["same-id"]["methods"]["peer"]["metrics"]["psnr[rgb, face]"]["value"] == 100
+    assert json.loads((tmp_path / "out" / "results.json").read_text("utf-8")) == content
+
+
+def test_the_commit_is_the_checkouts_own(request):
+    if not (request.config.rootpath / ".git").is_dir():
+        pytest.skip("not a checkout")
+    found = commit()
+    assert len(found) == 40 and int(found, 16) >= 0
