@@ -5,6 +5,8 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 OUT       ?= out
 PYTEST    ?=
+# Clips and portraits to train on and to measure with; they are no part of this repository.
+DATA      ?= $(or $(STYLEHEAT_SHARED),../shared)/data
 
 # The first Python here that is 3.11 or 3.12; `make PYTHON=/path/to/python` to choose another.
 PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3,\
@@ -42,13 +44,14 @@ bench: $(INSTALLED)
 	$(BIN)/styleheat bench
 
 evaluate: $(INSTALLED)
-	$(BIN)/styleheat evaluate recipes/evaluate/*.yaml
+	$(BIN)/styleheat evaluate recipes/evaluate/held-out.yaml --data $(DATA) --output-dir $(OUT)/evaluate/held-out
 
 dist: $(INSTALLED)
 	$(BIN)/python -m build
 
 train-default: $(INSTALLED)
-	set -e; for recipe in recipes/train/*.yaml; do $(BIN)/styleheat run "$$recipe"; done
+	set -e; for job in morphable codec calibration; do \
+		$(BIN)/styleheat run recipes/train/$$job.yaml --set data=$(DATA); done
 
 clean:
 	rm -rf $(VENV) build dist $(OUT) .pytest_cache .ruff_cache

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from ..ops import Description, Flag, Task
+from ..ops.evaluate import Evaluate
 from ..recipe import Recipe, read_recipe
 from .console import Talk, result_json, talking
 from .edits import Running, perform
+from .evaluate import Evaluating, evaluate
 from .options import command
 
 
@@ -37,11 +39,13 @@ def _run(given: Run, running: Running, talk: Talk) -> None:
     recipe = read_recipe(given.recipe, given.set_)
     if isinstance(recipe, Recipe):
         return perform(recipe, running, talk)
+    if isinstance(recipe, Evaluate):
+        return evaluate(Evaluating(recipe=given.recipe, set_=given.set_, device=running.device), talk)
     do_task(recipe, running.device, talk)
 
 
 def do_task(task: Task, device: str, talk: Talk) -> None:
-    """Runs a job of training or evaluation; prints what it returns."""
+    """Runs a job of training; prints what it returns."""
     from ..engine.engine import Engine
 
     with talking(talk) as progress:

@@ -31,7 +31,8 @@ def test_the_reference_and_the_schema_are_up_to_date():
 def test_every_recipe_in_the_repository_is_valid(path):
     text = path.read_text("utf-8")
     assert read_recipe(path) is not None
-    assert text.startswith("# yaml-language-server: $schema=../schema.json\n"), "editors complete it by this line"
+    if path.parent.name == "edit":
+        assert text.startswith("# yaml-language-server: $schema=../schema.json\n"), "editors complete it by this line"
 
 
 def test_there_are_recipes():
