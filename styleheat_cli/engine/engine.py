@@ -129,7 +129,23 @@ class Engine:
         """The frames of the shot's motion, in order: full frames, or the aligned square of `size` pixels."""
         from .performance import perform
 
+        _one_thread_each()
         return perform(self, shot, size=size, crop=crop)
+
+    def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A head's crop (512, 512, 3) uint8 through the pass with its own motion, and by encoder and generator alone."""
+        from .performance import reconstruct
+
+        return reconstruct(self, image)
+
+
+def _one_thread_each() -> None:
+    """Decoding, rendering and encoding have a thread each; threads inside their small steps would only wait for another."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def find_device(name: str) -> torch.device:

@@ -43,22 +43,36 @@ class Healing:
 
 @dataclass(frozen=True)
 class Feature:
-    """A source frame inverted: f (1, C, 64, 64) and w (1, D); lips (64, 64) share of each cell inside the open mouth."""
+    """The window round a source's mouth, inverted: f (1, C, 24, 24), w (1, D), where the window's corner is (pixels at
+    512), and lips (1, 1, 24, 24): share of each cell inside the open mouth."""
 
     f: Tensor
     w: Tensor
+    corner: np.ndarray
     lips: Tensor
 
 
 @torch.inference_mode()
-def invert(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> Feature:
-    """The feature of a crop (S, S, 3) uint8 whose landmarks (478, 3) are in its pixels."""
-    scale = SIDE / len(image)
-    if len(image) != SIDE:
-        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    f, w = healing.encoder(to_tensor(image[None]).to(healing.like))
-    lips = torch.from_numpy(drawn(landmarks[list(INNER_LIPS), :2] * scale, (SIDE, SIDE)))[None, None]
-    return Feature(f, w, F.avg_pool2d(lips, STRIDE).to(healing.like))
+def invert(healing: Healing, image: np.ndarray) -> tuple[Tensor, Tensor]:
+    """f (1, C, 64, 64) and w (1, D) of a whole crop (S, S, 3) uint8."""
+    return healing.encoder(to_tensor(_at_512(image)[None]).to(healing.like))
+
+
+@torch.inference_mode()
+def invert_mouth(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> Feature:
+    """The feature round the mouth of a crop (S, S, 3) uint8 whose landmarks (478, 3) are in its pixels."""
+    points = landmarks[:, :2] * (SIDE / len(image))
+    corner = window_corner(points)
+    columns, rows = (slice(c, c + WINDOW) for c in corner)
+    f, w = healing.encoder(to_tensor(_at_512(image)[None, rows, columns]).to(healing.like))
+    lips = torch.from_numpy(drawn(points[list(INNER_LIPS)] - corner, (WINDOW, WINDOW)))[None, None]
+    return Feature(f, w, corner, F.avg_pool2d(lips, STRIDE).to(healing.like))
+
+
+def _at_512(image: np.ndarray) -> np.ndarray:
+    if len(image) == SIDE:
+        return image
+    return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if len(image) > SIDE else cv2.INTER_CUBIC)
 
 
 @torch.inference_mode()
@@ -109,8 +123,8 @@ def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndar
     cell = GRID // (SIDE // STRIDE)  # raster cells of the flow in one cell of f
     rows, columns = (slice(c // STRIDE * cell, (c // STRIDE + CELLS) * cell) for c in corner[::-1])
     at = cv2.resize(source_at[rows, columns], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    at = torch.from_numpy(at)[None].to(healing.like)
-    grid = at / (SIDE / 2) - 1
+    at = torch.from_numpy(at - feature.corner.astype(np.float32))[None].to(healing.like)
+    grid = at / (WINDOW / 2) - 1
     f = F.grid_sample(feature.f, grid, mode="bilinear", padding_mode="border", align_corners=False)
     warped_lips = F.grid_sample(feature.lips, grid, mode="bilinear", align_corners=False)
     lips = F.avg_pool2d(torch.from_numpy(inside)[None, None].to(healing.like), STRIDE)

@@ -8,15 +8,14 @@ Source: the role of StyleHEAT's motion generator (Yin et al. 2022, section 3.2);
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from ..face.morphable import POINTS, Fit, Morphable, canonical, rotation
 from ..face.regions import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
-import itertools
 
 GRID = 256  # side of the raster on which the flow is drawn
 BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,8 +14,8 @@ import numpy as np
 from ..face.align import crop_image, paste
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
-from ..shot import Frame, Shot
-from .heal import Feature, heal, invert
+from ..shot import Clip, Frame, Shot
+from .heal import Feature, heal, invert, invert_mouth
 from .mesh import target_mesh
 from .plate import Plate, make_plate, with_open_eyes
 from .synthesis import warped
@@ -69,7 +70,7 @@ def make_stage(
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
-    return Stage(frame, crop, plate, invert(engine.healing, image, landmarks), seen - explained)
+    return Stage(frame, crop, plate, invert_mouth(engine.healing, image, landmarks), seen - explained)
 
 
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
@@ -91,6 +92,27 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     return made.image, made.changed
 
 
+def reconstruct(engine: Engine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A crop (S, S, 3) uint8 through the whole pass with its own motion, and by encoder and generator alone.
+
+    The first is what rendering gives where nothing is edited, detail, eyes and mouth included. Raises FaceError.
+    """
+    from ..face.coefficients import motion_of, person_of
+    from ..face.track import track
+    from ..media.pixels import to_images
+
+    side = len(image)
+    frame = Frame(0, 0, Fraction(0), image)
+    face = track([frame], height=side, width=side, name="the crop")
+    face = replace(face, crop=np.array([[[1 / side, 0, 0], [0, 1 / side, 0]]], np.float32))
+    person = person_of(engine.morphable, face)
+    own = motion_of(engine.morphable, face, person=person)
+    shot = Shot(Clip(Path(), side, side, Fraction(0), 1, Fraction(0), still=True), face, own, own, person)
+    made = picture(engine, shot, make_stage(engine, shot, frame, 0, side), 0)[0]
+    plain = engine.healing.generator(*invert(engine.healing, image))
+    return made, to_images(plain)[0]
+
+
 def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:
     """A canonical shape (478, 3) whose lids and lips meet along their whole length where they are all but closed.
 
@@ -101,7 +123,7 @@ def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:
     for pairs, ease in ((LEFT_LIDS, least), (RIGHT_LIDS, least), (LIPS, 0.4 * least)):
         gap = gaps(shape, pairs)
         share = np.clip((gap.mean() / ease - CLOSED) / (CLOSING - CLOSED), 0, 1)
-        upper, lower = np.array(pairs).T
+        upper, _lower = np.array(pairs).T
         shape[upper, 1] += gap - share * np.maximum(gap, 0)
     return shape
 

@@ -104,8 +104,9 @@ def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(S, S, 3) uint8: what is not known is carried on from what is, smoothly (push-pull, Gortler et al. 1996)."""
     side = min(FILL_SIDE, len(image))
     size = (side * image.shape[1] // len(image), side)
-    weight = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    colours = cv2.resize(image.astype(np.float32) * known[..., None], size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    weight = (share > min(0.99, 0.99 * share.max())).astype(np.float32)
+    colours = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) * weight[..., None]
     levels = [(colours, weight)]
     while min(levels[-1][1].shape) > 2:
         levels.append(tuple(cv2.pyrDown(part) for part in levels[-1]))

@@ -18,12 +18,9 @@ from ..face.regions import (
     INNER_LIPS,
     LEFT_EYE,
     LEFT_IRIS,
-    LEFT_LIDS,
-    LIPS,
     OUTER_LIPS,
     RIGHT_EYE,
     RIGHT_IRIS,
-    RIGHT_LIDS,
 )  # fmt: skip
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
 

@@ -11,6 +11,7 @@ Source: linear shape models as in Blanz & Vetter 1999, made for the MediaPipe po
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,6 +39,17 @@ class Morphable:
     mirror: np.ndarray
     triangles: np.ndarray
     deep3d: np.ndarray | None = None  # [68 67]: (expression, angles, 1) times this = Deep3D's expression and angles
+
+    @cached_property
+    def expression_solver(self) -> np.ndarray:
+        """(1434, 64): from offsets of the points to the expression that explains them, with the model's prior."""
+        return _posterior(self.expression.reshape(len(self.expression), -1), self.noise)
+
+    @cached_property
+    def shared_solver(self) -> np.ndarray:
+        """(1434, K + 64): the same for identity and expression together."""
+        basis = np.concatenate([self.identity, self.expression])
+        return _posterior(basis.reshape(len(basis), -1), self.noise)
 
     def shape(self, identity: np.ndarray, expression: np.ndarray, angles: np.ndarray) -> np.ndarray:
         """(T, 478, 3) canonical shapes of (K,) or (T, K) identity, (T, 64) expression, (T, 3) angles."""
@@ -67,7 +79,7 @@ class Fit:
 
 def pose_terms(angles: np.ndarray) -> np.ndarray:
     """(..., 3) radians -> (..., 5): the polynomial in the pose by which detected landmarks bend."""
-    pitch, yaw, roll = np.moveaxis(np.asarray(angles), -1, 0)
+    pitch, yaw, _roll = np.moveaxis(np.asarray(angles), -1, 0)
     return np.stack([pitch, yaw, pitch * pitch, yaw * yaw, pitch * yaw], axis=-1)
 
 
@@ -126,15 +138,13 @@ def fit_identity(model: Morphable, landmarks: np.ndarray, rounds: int = 4) -> tu
     The mean of what is seen is shared between identity and a constant expression by their priors (both unit normal),
     so a photo that smiles is a smile more than a wide mouth; with more frames the expression averages out.
     """
-    basis = np.concatenate([model.identity, model.expression]).reshape(-1, POINTS * 3)
     known = len(model.identity)
-    solve = _posterior(basis, model.noise)
     identity, own = np.zeros(known), np.zeros((POINTS, 3))
     expression = np.zeros((len(landmarks), len(model.expression)))
     for _ in range(rounds):
-        angles, seen = _unposed(model, landmarks, identity, expression, own)
+        _angles, seen = _unposed(model, landmarks, identity, expression, own)
         offset = (seen - model.mean).reshape(len(seen), -1)
-        both = offset.mean(0) @ solve
+        both = offset.mean(0) @ model.shared_solver
         identity = both[:known]
         expression = _expression(model, seen, identity, np.zeros_like(own))
     rest = seen - model.mean - np.tensordot(identity, model.identity, axes=1)
@@ -183,7 +193,7 @@ def _unposed(model, landmarks, identity, expression, own):
 def _expression(model, seen, identity, own):
     """(T, 64) expression of canonical shapes of a known person, with the model's prior."""
     rest = seen - model.mean - own - np.tensordot(identity, model.identity, axes=1)
-    return rest.reshape(len(rest), -1) @ _posterior(model.expression.reshape(len(model.expression), -1), model.noise)
+    return rest.reshape(len(rest), -1) @ model.expression_solver
 
 
 def _posterior(basis: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -17,14 +17,14 @@ FPS = 25
 SECONDS = 7.0
 BLINKS_S = (0.7, 2.3, 3.9, 5.2)
 BLINK_S = 0.24  # from open to open
-NODS = ((0.5, 1.3, -9.0), (1.3, 1.9, 4.0))  # begin, end (s), degrees of pitch at the middle
-TURNS = ((1.9, 3.6, 15.0), (3.4, 5.2, -14.0))  # begin, end (s), degrees of yaw at the middle
-TILT = (3.6, 6.6, 5.0)  # begin, end (s), degrees of roll at the middle
+NODS = ((0.5, 1.3, -13.0), (1.3, 1.9, 6.0))  # begin, end (s), degrees of pitch at the middle
+TURNS = ((1.9, 3.6, 21.0), (3.4, 5.2, -19.0))  # begin, end (s), degrees of yaw at the middle
+TILT = (3.6, 6.6, 7.0)  # begin, end (s), degrees of roll at the middle
 SPEECH_S = (2.1, 5.0)
 SYLLABLES_HZ = (2.3, 3.7)
-LIPS_APART = 0.13  # head sizes
+LIPS_APART = 0.4  # head sizes
 SMILE_S = (5.0, 7.0)
-SMILE_WIDER, SMILE_HIGHER = 0.10, 0.06  # head sizes: lip corners apart, and up
+SMILE_WIDER, SMILE_HIGHER = 0.2, 0.12  # head sizes: lip corners apart, and up
 
 
 def choreograph(model: Morphable) -> MotionTrack:
