@@ -54,7 +54,7 @@ def _averaged(rows: np.ndarray) -> np.ndarray:
     return uniform_filter1d(rows, 2 * SMOOTH + 1, axis=0, mode="nearest")
 
 
-def bridge(clips: list[Pairs], ridge: float = 30.0) -> tuple[np.ndarray, dict[str, float]]:
+def bridge(clips: list[Pairs], ridge: float = 0.02) -> tuple[np.ndarray, dict[str, float]]:
     """(68, 67): the linear map with its constant as last row, and its R² with each clip left out.
 
     A clip's own mean is its person's, in both spaces, so R² is of what changes inside a clip.
@@ -76,7 +76,9 @@ def bridge(clips: list[Pairs], ridge: float = 30.0) -> tuple[np.ndarray, dict[st
 def _solved(clips: list[Pairs], ridge: float) -> np.ndarray:
     x = np.concatenate([_centred(clip.ours) for clip in clips])
     y = np.concatenate([_centred(clip.theirs) for clip in clips])
-    linear = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
+    spread = x.std(0)
+    x = x / spread
+    linear = np.linalg.solve(x.T @ x + ridge * len(x) * np.eye(x.shape[1]), x.T @ y) / spread[:, None]
     ours, theirs = (np.mean([getattr(clip, name).mean(0) for clip in clips], axis=0) for name in ("ours", "theirs"))
     return np.concatenate([linear, (theirs - ours @ linear)[None]])
 

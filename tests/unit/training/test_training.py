@@ -1,0 +1,149 @@
+"""The training jobs, small: they learn, they resume to the same weights, they recover what made their data."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from styleheat_cli.engine import Engine
+from styleheat_cli.engine.heal import WINDOW
+from styleheat_cli.face.morphable import fit, placed, rotation
+from styleheat_cli.networks.codec import Encoder, Generator
+from styleheat_cli.networks.healer import Healer
+from styleheat_cli.training import loop
+from styleheat_cli.training.calibration import CalibrationJob, Critic
+from styleheat_cli.training.codec import CodecJob
+from styleheat_cli.training.deep3d import Pairs, bridge
+from styleheat_cli.training.morphable import Settings, train
+from styleheat_cli.training.mouths import FLOW, Mouths
+
+
+class Line:
+    """Learns y = 2 x with one weight."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.layer = nn.Linear(1, 1)
+
+    def __call__(self, step, share):
+        x = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 1)).astype(np.float32))
+        return {"total": (self.layer(x) - 2 * x).square().mean()}
+
+
+def trained(folder, *stops):
+    """The layer after training up to each stop in turn, as if interrupted there."""
+    for stop in stops:
+        job = Line()
+        optimiser = torch.optim.Adam(job.layer.parameters(), lr=0.05)
+        schedule = loop.Schedule(stops[-1], 0.05, warm=2, save_every=5, log_every=5)
+
+        def step(number, share, job=job, stop=stop):
+            if number >= stop:
+                raise KeyboardInterrupt
+            return job(number, share)
+
+        try:
+            loop.run(step, {"layer": job.layer}, optimiser, schedule, folder)
+        except KeyboardInterrupt:
+            pass
+    return job.layer
+
+
+def test_training_that_was_stopped_ends_with_the_same_weights(tmp_path):
+    at_once, in_parts = trained(tmp_path / "a", 40), trained(tmp_path / "b", 13, 27, 40)
+    assert all((a == b).all() for a, b in zip(at_once.parameters(), in_parts.parameters(), strict=True))
+    rows = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(5, 41, 5)) and rows[-1]["total"] < rows[0]["total"]
+
+
+def test_the_rate_warms_up_and_falls():
+    schedule = loop.Schedule(1000, 1.0, warm=100)
+    rates = [loop.rate_at(schedule, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and max(rates) > 0.95 and rates[-1] < 0.03
+    assert np.argmax(rates) < 110
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Engine("default", device="cpu").morphable
+
+
+def people(model, count, random):
+    """Landmark sets of people drawn from the model: half of their frames calm, as people are."""
+    made = {}
+    for number in range(count):
+        identity, expression = random.normal(size=len(model.identity)), random.normal(size=(24, 64))
+        expression[::2] = 0
+        angles = random.uniform(-0.3, 0.3, (24, 3))
+        points = placed(model.shape(identity, expression, angles), np.full(24, 60.0), rotation(angles), np.full((24, 3), 99.0))
+        made[str(number)] = [points + 0.05 * random.normal(size=points.shape)]
+    return made
+
+
+def test_a_morphable_model_made_from_samples_explains_new_ones(model):
+    random = np.random.default_rng(0)
+    made, facts = train(people(model, 40, random), Settings(identities=30))
+    assert facts["people"] == 40 and facts["expression_variance"] > 0.9
+    assert made.mean[made.mirror] * [-1, 1, 1] == pytest.approx(made.mean, abs=5e-3)
+    points = people(model, 1, random)["0"][0]
+    found = fit(made, points)
+    shape = made.shape(found.identity, found.expression, found.angles) + found.own
+    away = placed(shape, found.scale, rotation(found.angles), found.shift) - points
+    still = points - points.mean(0)
+    assert np.abs(away).mean() < 0.1 * np.abs(still).mean()
+
+
+def test_a_linear_bridge_is_found_and_its_quality_said():
+    random = np.random.default_rng(1)
+    true = random.normal(size=(67, 67))
+    clips = []
+    for number in range(6):
+        ours = random.normal(size=(200, 67)) + number
+        clips.append(Pairs(str(number), ours, ours @ true + 5))
+    found, quality = bridge(clips, ridge=1e-6)
+    assert found[:-1] == pytest.approx(true, abs=1e-3)
+    assert quality["deep3d_r2_expression"] == pytest.approx(1, abs=1e-4)
+    noise = [Pairs(clip.person, clip.ours, random.normal(size=(200, 67))) for clip in clips]
+    assert bridge(noise)[1]["deep3d_r2_expression"] < 0.05
+
+
+def test_the_codec_learns_a_picture():
+    torch.manual_seed(0)
+    images = np.zeros((2, 512, 512, 3), np.uint8)
+    images[:, :, 256:] = (200, 120, 90)
+    job = CodecJob(encoder := Encoder(), generator := Generator(), images, batch=2, seed=0)
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *generator.parameters()], lr=2e-3)
+    losses = []
+    for step in range(40):
+        loss = job(step, 0.0)
+        optimiser.zero_grad()
+        loss["total"].backward()
+        optimiser.step()
+        losses.append(float(loss["total"].detach()))
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_calibration_step_judges_the_mouth_and_teaches_the_critic():
+    random = np.random.default_rng(2)
+    still = np.stack(np.meshgrid(*2 * [np.arange(FLOW) * WINDOW / FLOW + 1]), -1)
+    lips = np.zeros((4, WINDOW, WINDOW), np.uint8)
+    lips[:, 90:110, 60:130] = 255
+    ramp = np.linspace(20, 230, WINDOW)
+    picture = np.stack(4 * [np.stack([ramp + 0 * ramp[:, None], 0 * ramp + ramp[:, None], 0 * ramp + 0 * ramp[:, None] + 99], -1)])
+    picture = (picture + random.normal(size=picture.shape)).round().clip(0, 255).astype(np.uint8)
+    mouths = Mouths(picture, picture, np.repeat(still[None], 4, 0).astype(np.float16), lips, lips, np.zeros((4, 67), np.float32))
+    torch.manual_seed(0)
+    critic = Critic()
+    against = torch.optim.Adam(critic.parameters(), lr=1e-3)
+    job = CalibrationJob(Encoder(), Generator(), Healer(), mouths, 2, 0, critic, against)
+    before = [p.clone() for p in critic.parameters()]
+    early, late = job(0, 0.0), job(1, 0.9)
+    assert set(late) - set(early) == {"critic"} and all(torch.isfinite(v) for v in late.values())
+    assert any((a != b).any() for a, b in zip(before, critic.parameters(), strict=True))
+    warped, mask = job.heal(job.draw(np.arange(2)))[1:3]
+    inner = slice(4, -4)
+    away = (warped - job.draw(np.arange(2))["source"])[..., inner, inner]
+    assert away.abs().mean() < 0.005, "a flow that rests gives the source back"
+    assert mask[:, :, 100, 95].min() > 0.99 and mask[:, :, 20].max() == 0
