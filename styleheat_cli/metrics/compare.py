@@ -64,12 +64,14 @@ class How:
     """What to measure and where.
 
     only: names of metrics; all where empty. region: pixels are compared in the whole `frame`, or in the square of
-    256 px at the 256 scale round the reference's `face`. offset_s: the other clips' time at generated time 0.
+    256 px at the 256 scale round the reference's `face`. offset_s: the other clips' time at generated time 0. until_s: only
+    the beginning of the generated clip, so long.
     """
 
     only: tuple[str, ...] = ()
     region: str = "frame"
     offset_s: float = 0.0
+    until_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,7 @@ def _moments(clips: _Clips, how: How, looks: bool, seen: _Seen) -> Iterator[Mome
             found = {name: one.at(time_s + how.offset_s * (name != "generated")) for name, one in others.items()}
             if time_s < 0:
                 continue
-            if any(other is None for other in found.values()):
+            if any(other is None for other in found.values()) or time_s >= (how.until_s or np.inf):
                 break
             moment = frame.cut(_same_size(Moment(**{leader: view, **found})))
             moment.driving = moment.driving or moment.reference

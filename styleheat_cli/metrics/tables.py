@@ -15,7 +15,7 @@ SHOWN = {
     ),
     "cross-id": (
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
-        "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed",
+        "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed", "background-touched",
     ),
     "dub": ("ssim", "cpbd", "f-lmd", "m-lmd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim"),
     "edit": ("csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background"),

@@ -159,7 +159,7 @@ class Evaluate(Task):
         weights = [component.sha256 for component in engine.family.components.values()] if engine else []
         code = code_digest("engine", "face", "media", "networks", "ops")
         key = key_of(self._step(task), RENDER[task], self.seconds, self.weights, self.seed, weights, code)
-        return Bench(self.output_dir / task, How(self.only, REGION[task]), key, progress=progress)
+        return Bench(self.output_dir / task, How(self.only, REGION[task], until_s=self.seconds), key, progress=progress)
 
     def _make(self, task: str, engine: Engine, progress: Progress, case: Case, source: Path, output: Path) -> None:
         """Our result of a case: a recipe of one step, run."""

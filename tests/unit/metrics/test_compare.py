@@ -78,6 +78,11 @@ def test_a_longer_clip_is_compared_as_far_as_the_shorter_reaches_and_says_so(fol
     assert any("0.40 s longer" in note for note in found.notes)
 
 
+def test_only_the_beginning_is_measured_where_that_is_asked_for(folder):
+    for generated in ("same.mp4", "first.png"):
+        assert compare(Pair(folder / generated, folder / "real.mp4"), How(("psnr",), until_s=0.4)).frames == 10
+
+
 def test_an_offset_moves_the_other_clip(folder, tmp_path):
     late = write_clip(tmp_path / "late.mp4", face_frames(30)[10:], **LOSSLESS)
     assert values(compare(Pair(late, folder / "real.mp4"), How(("psnr",), offset_s=0.4)))["psnr"].value == 100

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from styleheat_cli.metrics import CATALOGUE
-from styleheat_cli.metrics.background import Background, outside_heads
+from styleheat_cli.metrics.background import Background, outside_people
 from styleheat_cli.metrics.face_geometry import HEAD, RIGID, rigid_pose, similarity, upright
 from styleheat_cli.metrics.jitter import Jitter, Shake, second_difference
 from styleheat_cli.metrics.landmarks import FaceLandmarkDistance, MouthLandmarkDistance
@@ -167,19 +167,26 @@ def test_sharpness_of_a_checkerboard_is_its_closed_form(mesh):
     assert face_sharpness(board, mesh) == pytest.approx(40.0**2, rel=0.01)  # the Laplacian is ±4 × 10
 
 
-def test_a_change_far_from_the_head_is_seen_and_one_on_the_head_is_not(mesh):
-    source = np.full((600, 600, 3), 90, np.uint8)
-    face = mesh + np.array((172, 150, 0))
-    on_head, far = source.copy(), source.copy()
-    on_head[300:320, 300:320] = 200
-    far[:20, :20] = 200
-    for image, changes in ((source, False), (on_head, False), (far, True)):
+def test_a_change_far_from_the_person_is_seen_and_one_on_the_person_is_not():
+    from styleheat_cli.face.landmarks import Landmarker
+    from tests.synthetic import face
+
+    source = np.pad(face(512), ((0, 0), (200, 200), (0, 0)), mode="edge")
+    with Landmarker() as landmarker:
+        points = landmarker.find(source)[0]
+    middle = points[:468, :2].mean(0).astype(int)
+    on_face, far = source.copy(), source.copy()
+    on_face[middle[1] - 10 : middle[1] + 10, middle[0] - 10 : middle[0] + 10] = 255
+    far[:20, :20] ^= 128
+    for image, changes in ((source, False), (on_face, False), (far, True)):
         measure = Background(Setting())
-        measure.update(Moment(view(face, image=image), source=view(face, image=source)))
-        assert (values(measure)["background"].value > 0) == changes
-        assert (values(measure)["background-changed"].value > 0) == changes
-    outside = outside_heads((600, 600), view(face))
-    assert 0.1 < outside.mean() < 0.8
+        measure.update(Moment(view(points, image=image), source=view(points, image=source)))
+        found = values(measure)
+        assert (found["background"].value > 0) == changes
+        assert (found["background-changed"].value > 0) == changes
+        assert (found["background-touched"].value > 0) == changes
+    outside = outside_people(source.shape[:2], view(points, image=source))
+    assert 0.2 < outside.mean() < 0.8 and outside[:100, :100].all() and not outside[middle[1], middle[0]]
 
 
 def test_every_metric_has_a_sentence_and_a_name_with_its_protocol():
