@@ -44,7 +44,8 @@ bench: $(INSTALLED)
 	$(BIN)/styleheat bench
 
 evaluate: $(INSTALLED)
-	$(BIN)/styleheat evaluate recipes/evaluate/held-out.yaml --data $(DATA) --output-dir $(OUT)/evaluate/held-out
+	$(BIN)/styleheat evaluate recipes/evaluate/held-out.yaml --data $(DATA) \
+		--output-dir $(OUT)/evaluate/held-out --save recipes/evaluate/held-out.json
 
 dist: $(INSTALLED)
 	$(BIN)/python -m build

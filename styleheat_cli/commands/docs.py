@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .console import Talk, result
 from .options import NOT_OPTIONS, command, prompt_type, spelling
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
+RESULTS_BEGIN, RESULTS_END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
 class Docs(Description):
@@ -39,13 +41,24 @@ def documents(app: typer.Typer, folder: Path) -> dict[Path, str]:
     readme = folder / "README.md"
     if not readme.is_file():
         raise OutputError(f"{readme} is not there", hint="run this in the repository")
-    text = readme.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    text = _between(readme.read_text("utf-8"), BEGIN, END, reference(app))
+    measured = folder / "recipes" / "evaluate" / "held-out.json"
+    if measured.is_file():
+        from ..metrics.tables import as_markdown
+
+        text = _between(text, RESULTS_BEGIN, RESULTS_END, as_markdown(json.loads(measured.read_text("utf-8"))))
     return {
-        readme: f"{before}{BEGIN}\n{reference(app)}{END}{after}",
+        readme: text,
         folder / "recipes" / "schema.json": schema_text(),
     }
+
+
+def _between(text: str, begin: str, end: str, content: str) -> str:
+    """The text with what stands between two marks replaced."""
+    before, mark, rest = text.partition(begin)
+    if not mark:
+        return text
+    return f"{before}{begin}\n{content}{end}{rest.partition(end)[2]}"
 
 
 def reference(app: typer.Typer) -> str:
@@ -87,4 +100,7 @@ def _rows(model: type, arguments: dict[str, str]) -> list[tuple[str, str, str]]:
 
 def _markdown(rows: list[tuple[str, str, str]]) -> str:
     lines = ["| option | default | |", "| --- | --- | --- |"]
-    return "\n".join([*lines, *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)]) + "\n"
+    return (
+        "\n".join([*lines, *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)])
+        + "\n"
+    )

@@ -36,6 +36,8 @@ class Evaluating(Description):
     """Only the beginning of each clip, so long."""
     only: Annotated[tuple[str, ...], Flag(unit="metric")] = ()
     """Measure only this metric; may be given many times."""
+    save: Annotated[Path | None, Flag(unit="json")] = None
+    """Also write the tables' numbers, without single cases, to this file."""
     set_: Annotated[tuple[str, ...], Flag(long="--set", unit="key=value")] = ()
     """Change a value of the recipe; may be given many times."""
     device: Device = "auto"
@@ -61,6 +63,11 @@ def evaluate(given: Evaluating, talk: Talk) -> None:
 
         result(as_text(content))
         tell(f"written: {task.output_dir / 'results.json'}")
+    if given.save:
+        from ..metrics.evaluation import write_json
+        from ..metrics.tables import summary
+
+        write_json(given.save, summary(content))
     task.check_failures(content)
 
 

@@ -94,16 +94,44 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def as_markdown(content: Mapping[str, Any]) -> str:
-    """The tables of an evaluation's JSON for a README: one a task, with date, commit, machine and data below."""
-    parts = []
-    for task, result in content["tasks"].items():
-        methods = result["methods"]
-        columns = [name for name in SHOWN[task] if any(_of(name, method) for method in methods.values())]
-        head = _header(columns, methods)
-        rows = [head, ["---"] * len(head), *(_row(name, each, columns) for name, each in methods.items())]
-        parts.append(f"**{task}** ({result['cases']} cases)\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
+    """The tables of an evaluation's JSON for a README: a line a measure, with date, commit, machine and data below."""
+    parts = [_upright(task, result) for task, result in content["tasks"].items() if result["methods"]]
     parts.append(
-        f"n: frames (cases). {content['date'][:10]}, commit {(content.get('commit') or 'unknown')[:10]}, {content['machine']}, "
-        f"data: {content['data']}, weights: {content['weights']}."
+        "n: frames or portraits, in brackets cases; → the ideal. Measured by `make evaluate` on files held out by identity: "
+        f"{content['date'][:10]}, commit {(content.get('commit') or 'unknown')[:10]}, {content['machine']}, "
+        f"data `{content['data']}`, weights `{content['weights']}`."
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _upright(task: str, result: Mapping[str, Any]) -> str:
+    """One task as Markdown, methods side by side."""
+    methods = result["methods"]
+    rows = [("measure", *methods, "n"), ("---", *["---:"] * (len(methods) + 1))]
+    for name in SHOWN[task]:
+        readings = [_of(name, method) for method in methods.values()]
+        known = next((reading for reading in reversed(readings) if reading), None)
+        if known:
+            label = f"{name} {ARROWS[known['better']]} {known['unit']}".strip()
+            cells = [number(reading["value"]) if reading else "–" for reading in readings]
+            rows.append((label, *cells, f"{known['samples']} ({known['pairs']})"))
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return f"**{task}**, {result['cases']} cases\n\n" + "\n".join(lines)
+
+
+def summary(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation's JSON without single cases: what is kept beside the recipe and shown in the README."""
+    tasks = {}
+    for task, result in content["tasks"].items():
+        methods = {name: {"metrics": _valued(method)} for name, method in result["methods"].items()}
+        tasks[task] = {
+            "cases": result["cases"],
+            "region": result["region"],
+            "methods": methods,
+            "failed": result["failed"],
+        }
+    return {**content, "tasks": tasks}
+
+
+def _valued(method: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: reading for name, reading in method["metrics"].items() if reading["value"] is not None}

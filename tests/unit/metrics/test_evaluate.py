@@ -10,7 +10,7 @@ from styleheat_cli.metrics.cases import Case, cases_of, outputs_of
 from styleheat_cli.metrics.compare import How
 from styleheat_cli.metrics.evaluation import STILL, Bench, commit, evaluate
 from styleheat_cli.metrics.published import TABLES
-from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text
+from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text, summary
 from styleheat_cli.ops.evaluate import Evaluate
 from styleheat_cli.recipe import read_recipe
 from tests.synthetic import face_frames, photo, write_clip
@@ -148,8 +148,11 @@ def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path)
     assert "published: StyleHEAT (Yin et al., ECCV 2022), Table 1, same identity" in text
     assert "18.02" in text and "0.7475" in text and "1.941" in text and "HDTF clips" in text
     assert "not measured: csim[arcface-irse50]: needs identity" in text
-    markdown = as_markdown(content)
-    assert "| ours |" in markdown.replace("  ", " ") and "2026-01-02, commit 0123456789, M, data: clips" in markdown
+    markdown = as_markdown(summary(content))
+    assert (
+        "| measure | still photo | ours | n |" in markdown and "| psnr ↑ dB |" in markdown and "| 24 (2) |" in markdown
+    )
+    assert "2026-01-02, commit 0123456789, M, data `clips`" in markdown
 
 
 def test_published_rows_have_a_value_for_every_column():
