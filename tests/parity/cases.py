@@ -126,7 +126,7 @@ def recon(fixture: Fixture, golden: Golden) -> Pairs:
     fixture.release("recon")
 
 
-@group("irse50", 2)
+@group("irse50", 5)
 def identity(fixture: Fixture, golden: Golden) -> Pairs:
     faces = fixture.image("face112", 2, 112)
     yield "raw", fixture.network("identity")(faces)
@@ -134,7 +134,7 @@ def identity(fixture: Fixture, golden: Golden) -> Pairs:
     fixture.release("identity")
 
 
-@group("discriminator", 2)
+@group("discriminator", 6)
 def discriminator(fixture: Fixture, golden: Golden) -> Pairs:
     pictures = fixture.image("critic256", 4, 256)
     yield "batch4", fixture.network("critic")(pictures)
