@@ -124,6 +124,7 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
     a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
     mapped = np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
+    mapped = np.clip(mapped, 0, side)  # triangles seen edge-on point anywhere
     still = np.stack([x, y], -1)
     mapped[drawn < 0] = still[drawn < 0]
     return still + (mapped - still) * _rest(grid), drawn

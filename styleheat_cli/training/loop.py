@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import MachineError
 from ..progress import Event, Progress, silent
 
 Losses = Mapping[str, Tensor]
@@ -48,6 +49,8 @@ def run(
         for group, share in zip(optimiser.param_groups, base, strict=True):
             group["lr"] = share * rate_at(schedule, step)
         losses = job(step, step / schedule.steps)
+        if not torch.isfinite(losses["total"]):
+            raise MachineError(f"training diverged at step {step}: {_spelt(losses)}", hint=f"look at the data, then resume in {folder}")
         optimiser.zero_grad(set_to_none=True)
         losses["total"].backward()
         nn.utils.clip_grad_norm_([p for part in parts.values() for p in part.parameters()], schedule.clip)
@@ -63,6 +66,10 @@ def rate_at(schedule: Schedule, step: int) -> float:
     """Learning rate of a step."""
     fall = 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
     return schedule.rate * min(1.0, (step + 1) / schedule.warm) * (0.02 + 0.98 * fall)
+
+
+def _spelt(losses: Losses) -> str:
+    return ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
 
 
 def _resume(folder: Path, kept: Mapping[str, Any]) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from styleheat_cli.engine import Engine
 from styleheat_cli.engine.heal import WINDOW
+from styleheat_cli.errors import MachineError
 from styleheat_cli.face.morphable import fit, placed, rotation
 from styleheat_cli.networks.codec import Encoder, Generator
 from styleheat_cli.networks.healer import Healer
@@ -56,6 +57,16 @@ def test_training_that_was_stopped_ends_with_the_same_weights(tmp_path):
     assert all((a == b).all() for a, b in zip(at_once.parameters(), in_parts.parameters(), strict=True))
     rows = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(5, 41, 5)) and rows[-1]["total"] < rows[0]["total"]
+
+
+def test_training_that_diverges_says_so_and_saves_nothing_broken(tmp_path):
+    layer = nn.Linear(1, 1)
+    optimiser = torch.optim.Adam(layer.parameters())
+    with pytest.raises(MachineError, match="diverged at step 3"):
+        loop.run(lambda step, share: {"total": layer.weight.sum() * (float("nan") if step == 3 else 1)},
+                 {"layer": layer}, optimiser, loop.Schedule(10, 1e-3, save_every=1), tmp_path)  # fmt: skip
+    saved = torch.load(tmp_path / "train.pt", weights_only=True)
+    assert saved["step"] == 3 and torch.isfinite(saved["layer"]["weight"]).all()
 
 
 def test_the_rate_warms_up_and_falls():
