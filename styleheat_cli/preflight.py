@@ -135,10 +135,20 @@ def _weights_content(component: Component) -> dict[str, Any]:
 
 
 def licence_of(component: Component) -> str:
-    """Under which terms a component is used; its card says it where the manifest does not."""
-    family = load_family(component.family)
-    source = family.sources.get(component.source)
-    return (source.licence if source else "") or getattr(component, "licence", "") or family.licence or "see its card"
+    """Under which terms a component is used: its publisher's, the family's, or what the card beside the file says."""
+    family = load_family(component.family) if component.family else None
+    source = family.sources.get(component.source) if family else None
+    stated = (source.licence if source else "") or (family.licence if family else "")
+    return " ".join(stated.split()) or terms_on_card(component) or "not stated"
+
+
+def terms_on_card(component: Component) -> str:
+    """What stands under "Terms of use" on the card beside a component's file."""
+    found = component.find()
+    card = found.with_name("README.md") if found else None
+    text = card.read_text("utf-8") if card and card.is_file() else ""
+    section = text.partition("## Terms of use")[2].partition("\n## ")[0]
+    return " ".join(section.replace("**", "").split())
 
 
 def prepare(

@@ -35,7 +35,7 @@ class Recipe(Description):
     """The photo or video to edit: its name, or a table with path, face and on_missing_face."""
     steps: tuple[AnyEdit, ...] = ()  # type: ignore[valid-type]
     """The edits, in order."""
-    render: Render = Render()
+    render: Render = Field(default_factory=Render)
     """How the result is made."""
     output: Annotated[FilePath | None, Flag(short="-o", unit="file")] = None
     """File to write; {stem}, {op} and {ext} stand for the source's name, the last step and the source's ending."""

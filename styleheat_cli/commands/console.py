@@ -107,6 +107,7 @@ def talking(talk: Talk) -> Iterator[Progress]:
     """While it lasts, notes and progress are shown as the person asked; gives what work calls with its events."""
     log = logging.getLogger("styleheat_cli")
     notes = Notes(talk)
+    before = log.level
     log.addHandler(notes)
     log.setLevel(notes.level)
     try:
@@ -114,6 +115,7 @@ def talking(talk: Talk) -> Iterator[Progress]:
             yield progress
     finally:
         log.removeHandler(notes)
+        log.setLevel(before)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -96,25 +97,36 @@ def show_plan(recipe: Recipe, running: Running, talk: Talk) -> None:
     """What a run would do, without doing it."""
     from ..preflight import prepare
 
-    plan = prepare(
-        recipe, overwrite=running.overwrite or running.skip_existing, checkpoints=running.checkpoints
-    )
+    plan = prepare(recipe, overwrite=running.overwrite or running.skip_existing, checkpoints=running.checkpoints)
     content = plan.as_content()
     if talk.json_:
         return result_json({"plan": content})
-    estimate = content["estimate"]
-    rows = [("source", _clip_line(content["source"]))]
-    rows += [("driving", _clip_line(driving)) for driving in content["driving"]]
-    rows += [("sound", content["sound_from"] or "none")]
-    rows += [("output", path) for path in content["outputs"]]
-    rows += [("picture", f"{plan.width}x{plan.height}, {plan.frames} frames at {float(plan.fps):.4g} fps, {plan.duration_s:.2f} s")]
-    rows += [
-        ("weights", f"{row['file']} ({row['bytes'] / 1e6:.1f} MB, {row['licence']}{'' if row['here'] else ', not here'})")
-        for row in content["weights"]
+    result(table(plan_rows(content)) + "\n\n" + to_yaml(content["recipe"]).rstrip())
+
+
+def plan_rows(content: dict) -> list[tuple[str, str]]:
+    """A plan as lines of a table."""
+    estimate, (width, height) = content["estimate"], content["size"]
+    picture = f"{width}x{height}, {content['frames']} frames at {float(Fraction(content['fps'])):.4g} fps, {content['duration_s']:.2f} s"
+    needs = (
+        f"{estimate['seconds']:.0f} s, {estimate['memory_bytes'] / 1e9:.1f} GB of memory, "
+        f"{estimate['disk_bytes'] / 1e6:.0f} MB on disk"
+    )
+    return [
+        ("source", _clip_line(content["source"])),
+        *(("driving", _clip_line(driving)) for driving in content["driving"]),
+        ("sound", content["sound_from"] or "none"),
+        *(("output", path) for path in content["outputs"]),
+        ("picture", picture),
+        *(("weights", _weights_line(row)) for row in content["weights"]),
+        *(("terms", terms) for terms in dict.fromkeys(row["licence"] for row in content["weights"])),
+        ("estimate", needs),
+        *(("note", note) for note in content["notes"]),
     ]
-    rows += [("estimate", f"{estimate['seconds']:.0f} s, {estimate['memory_bytes'] / 1e9:.1f} GB of memory, {estimate['disk_bytes'] / 1e6:.0f} MB on disk")]
-    rows += [("note", note) for note in plan.notes]
-    result(table(rows) + "\n\n" + to_yaml(content["recipe"]).rstrip())
+
+
+def _weights_line(row: dict) -> str:
+    return f"{row['role']}: {row['file']}, {row['bytes'] / 1e6:.1f} MB{'' if row['here'] else ', not here'}"
 
 
 def _clip_line(content: dict) -> str:

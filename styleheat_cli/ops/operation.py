@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class Description(BaseModel):
     """A frozen set of named settings; the docstring under a field is its help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, defer_build=True
+    )
 
 
 @dataclass(frozen=True)

@@ -111,11 +111,11 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(cli, files, monkeypatch):
     before = sorted(files.iterdir())
     called = cli("reenact", "alice.png", "-d", "bob.mp4", "--dry-run")
     assert called.code == 0 and sorted(files.iterdir()) == before
-    for word in ("160x96", "10 frames", "alice.reenact.mp4", "morphable.safetensors", "op: reenact"):
+    for word in ("160x96", "10 frames", "alice.reenact.mp4", "generator.safetensors", "terms ", "op: reenact"):
         assert word in called.out
     plan = cli("reenact", "alice.png", "-d", "bob.mp4", "--dry-run", "--json").json["plan"]
     assert plan["frames"] == 10 and plan["size"] == [160, 96] and plan["fps"] == "25"
-    assert all(row["bytes"] > 0 and row["licence"] for row in plan["weights"])
+    assert len(plan["weights"]) >= 4 and all(row["bytes"] > 0 and row["licence"] != "not stated" for row in plan["weights"])
     assert plan["estimate"]["seconds"] > 0 and plan["estimate"]["memory_bytes"] > 10**8
 
 

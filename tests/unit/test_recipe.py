@@ -128,10 +128,10 @@ def bomb(levels=9, width=9):
 )  # fmt: skip
 def test_a_hostile_or_broken_file_is_refused_quickly_and_runs_nothing(written, text, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(RecipeError, match=message):
         read_recipe(written(text))
-    assert time.perf_counter() - began < 2 and not (tmp_path / "pwned").exists()
+    assert time.process_time() - began < 2 and not (tmp_path / "pwned").exists()
 
 
 def test_modest_anchors_are_welcome(written):
