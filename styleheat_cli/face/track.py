@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import FaceError
+from ..errors import FaceError, RecipeError
 from ..progress import Progress, counted, silent
 from ..shot import FaceTrack, Frame, Span
 from .align import crops
@@ -23,8 +23,8 @@ from .smooth import gaps
 
 Select = Literal["largest", "left", "right"] | int
 Missing = Literal["keep", "hold", "fail"]
-SEARCH_EVERY_S = 0.5
-"""How often a lost face is looked for thoroughly (small, turned), in seconds of the clip."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
+"""Between two thorough looks (for small and turned faces), in seconds of the clip; each time without a face doubles it."""
 RECENT_S = 1.0
 """How long the place where a face was seen last still speaks for a face found there."""
 NEAR, QUICK = 0.3, 0.85
@@ -69,20 +69,21 @@ class Follower:
         self.why = ""
         self._last: np.ndarray | None = None
         self._known: tuple[np.ndarray, float] | None = None  # where last seen in this shot, and when
-        self._searched = -np.inf
+        self._search_at, self._pause = -np.inf, FIRST_PAUSE_S
 
     def step(self, frame: Frame) -> np.ndarray | None:
         """(478, 3) points of the person in this frame, None where they are not seen."""
         before, self._last, self.why = self._last, None, "no face"
         ways = [self._continue, self._search]
         if self.picture.suspect(frame.image):
-            self._known = None
+            self._known, self._search_at = None, -np.inf
             ways.reverse()
         for way in ways:
             if self._last is None:
                 self._last = way(frame, before)
         if self._last is not None:
             self._known, self.why = (box(self._last), float(frame.time)), ""
+            self._search_at, self._pause = -np.inf, FIRST_PAUSE_S
         return self._last
 
     def _continue(self, frame: Frame, before: np.ndarray | None) -> np.ndarray | None:
@@ -100,9 +101,9 @@ class Follower:
 
     def _search(self, frame: Frame, before: np.ndarray | None) -> np.ndarray | None:
         """The person anywhere in the frame; who that is, is settled the first time any face is there."""
-        thorough = float(frame.time) - self._searched >= SEARCH_EVERY_S
+        thorough = float(frame.time) >= self._search_at
         if thorough:
-            self._searched = float(frame.time)
+            self._search_at, self._pause = float(frame.time) + self._pause, min(2 * self._pause, LONGEST_PAUSE_S)
         found = self.landmarker.find(frame.image, thorough=thorough)
         if not found:
             return None
@@ -174,6 +175,8 @@ def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Fra
         return int(np.argmax([face_height(points) for points in found]))
     if select in ("left", "right"):
         return 0 if select == "left" else len(found) - 1
+    if not str(select).isdecimal():
+        raise RecipeError(f"--face {select}: not a face", hint="take largest, left, right or a number from 1")
     number = int(select)
     if not 1 <= number <= len(found):
         raise FaceError(f"{name} {float(frame.time):.3f} s (frame {frame.index}): there is no face {number}; "

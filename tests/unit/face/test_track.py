@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.errors import FaceError
+from styleheat_cli.errors import FaceError, RecipeError
 from styleheat_cli.face.landmarks import face_height
 from styleheat_cli.face.track import find_faces, track
 
@@ -83,6 +83,8 @@ def test_the_largest_face_is_chosen_and_numbers_count_from_the_left():
     assert x["largest"] == x["right"] == x[2] > 200 > x["left"] == x[1]
     with pytest.raises(FaceError, match="there is no face 3; 2 seen"):
         follow(frames, select=3)
+    with pytest.raises(RecipeError, match="--face middle"):
+        follow(frames, select="middle")
 
 
 def test_a_cut_is_told_and_the_person_found_again_in_the_other_shot():
@@ -157,3 +159,9 @@ def test_the_census_numbers_people_from_the_left_and_then_as_they_come():
     assert people[0].times[0] == people[1].times[0] == 0.2
     assert people[0].times[-1] < 1.0 and people[1].times[-1] >= 1.8
     assert 1 <= len(people[1].thumbnails) <= 8 and people[1].thumbnails[0].shape == (128, 128, 3)
+
+
+def test_people_who_come_while_a_small_face_is_searched_are_not_missed_for_long():
+    """Thorough searches become rarer while nobody is there; an ordinary face is still seen at once."""
+    frames = clip([scene()] * 60 + pictures_with([(150, 110)] * 3))
+    assert follow(frames).seen.tolist() == [False] * 60 + [True] * 3
