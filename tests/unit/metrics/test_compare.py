@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,3 +189,18 @@ def test_the_command_prints_a_table_or_one_json_object(folder, capfd):
                                                "of": "frames", "pairs": 1}  # fmt: skip
     assert run(["metrics", "--generated", str(folder / "none.mp4"), "--json"]) == 3
     assert "no such file" in json.loads(capfd.readouterr().out)["error"]["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+def test_memory_does_not_grow_with_the_clip(tmp_path):
+    clip = write_clip(tmp_path / "long.mp4", face_frames(50, 192, 192) * 12)
+    resident = {}
+
+    def remember(event):
+        if event.done in (150, 600):
+            pages = Path("/proc/self/statm").read_text().split()[1]
+            resident[event.done] = int(pages) * os.sysconf("SC_PAGESIZE") / 1e6
+
+    compare(Pair(clip, clip), progress=remember)
+    assert resident[600] - resident[150] < 25, "MB; the 900 pictures in between are 100 MB"
