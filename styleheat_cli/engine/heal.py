@@ -24,6 +24,7 @@ from .plate import drawn
 SIDE = 512  # pixels of the crop for which encoder and generator are made
 CELLS = 24  # side of the window round the mouth, in cells of f
 WINDOW = CELLS * STRIDE
+GROWN = 5  # pixels at 512: width of the brush by which the inside reaches under the lips' rim
 RIM = 1.3  # pixels at 512 of blur between the lips and what lies inside
 PARTED = (1.0, 3.0)  # pixels at 512 between the lips from which their inside is drawn, and wholly drawn
 
@@ -92,7 +93,8 @@ def heal(
     corner = window_corner(target[:, :2] * scale)
     inside = drawn(outline - corner, (WINDOW, WINDOW))
     made = _synthesised(healing, feature, inside, source_at * scale, corner, motion)
-    _lay(image, made, share * cv2.GaussianBlur(inside, (0, 0), RIM), corner, scale)
+    grown = cv2.dilate(inside, np.ones((GROWN, GROWN)))
+    _lay(image, made, share * cv2.GaussianBlur(grown, (0, 0), RIM), corner, scale)
 
 
 def _parted(outline: np.ndarray) -> float:

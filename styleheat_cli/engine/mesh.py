@@ -15,9 +15,12 @@ import cv2
 import numpy as np
 
 from ..face.morphable import POINTS, Fit, Morphable, canonical, rotation
-from ..face.regions import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
+from ..face.regions import INNER_LIPS, LEFT_EYE, LIP_POINTS, OVAL, RIGHT_EYE
 
 GRID = 256  # side of the raster on which the flow is drawn
+HOLES = sum(len(ring) - 2 for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS))  # triangles that close them
+FIRM = np.array([*LIP_POINTS, *LEFT_EYE, *RIGHT_EYE])
+SLIVER = 0.12  # share of its area to which a triangle of skin may shrink
 BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border
 
 RING_REACH = np.array([1.22, 1.5, 1.85, 2.4])  # radius, in radii of the face's oval
@@ -28,9 +31,9 @@ FOLLOW_SKIN = np.array([0.45, 0.12, 0.0, 0.0])  # share of the expression at the
 
 
 def triangles(model: Morphable) -> np.ndarray:
-    """(M, 3) int: skin, the eyes and the mouth closed by strips, and the rings round the oval."""
+    """(M, 3) int: eyes and mouth closed by strips (the first HOLES of them), skin, and the rings round the oval."""
     holes = [_strip(ring) for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS)]
-    return np.concatenate([model.triangles, *holes, _ring_triangles()])
+    return np.concatenate([*holes, model.triangles, _ring_triangles()])
 
 
 def _strip(ring: tuple[int, ...]) -> np.ndarray:
@@ -52,6 +55,39 @@ def _ring_triangles() -> np.ndarray:
             j = (i + 1) % count
             out += [(inner[i], inner[j], outer[i]), (inner[j], outer[j], outer[i])]
     return np.array(out, dtype=np.int64)
+
+
+def unfolded(shape: np.ndarray, still: np.ndarray, skin: np.ndarray, rounds: int = 16) -> np.ndarray:
+    """(478, 3): a canonical shape without folds that the still one has not: where triangles turn over or shrink to
+    slivers, the movement of the skin there is evened out with that of its neighbours. Lips and lids keep theirs.
+
+    shape, still (478, 3): after and before the movement; skin (M, 3) int.
+    """
+    move, before, mean = shape - still, _areas(still, skin), _neighbours(skin.tobytes())
+    for _ in range(rounds):
+        folded = _areas(still + move, skin) / np.where(before == 0, 1e-9, before) < SLIVER
+        if not folded.any():
+            break
+        points = np.unique(skin[folded])
+        around = np.setdiff1d(np.flatnonzero(mean[points].any(0)), FIRM)
+        move[around] = (move[around] + mean[around] @ move) / 2
+    return still + move
+
+
+def _areas(shape: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(M,) twice the signed area of triangles as seen from the front."""
+    a, b, c = (shape[skin[:, i], :2] for i in range(3))
+    return (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+
+
+@cache
+def _neighbours(skin: bytes) -> np.ndarray:
+    """(478, 478): averages over the neighbours of each point."""
+    joined = np.zeros((POINTS, POINTS))
+    for a, b, c in np.frombuffer(skin, np.int64).reshape(-1, 3):
+        for i, j in ((a, b), (b, c), (c, a)):
+            joined[i, j] = joined[j, i] = 1
+    return joined / np.maximum(joined.sum(1, keepdims=True), 1)
 
 
 def source_mesh(model: Morphable, landmarks: np.ndarray, fit: Fit, frame: int = 0) -> np.ndarray:
@@ -115,7 +151,9 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
     Returns (grid, grid, 2) float32 source x, y in units of crop pixels at cell centres, and (grid, grid) int32: the
     triangle of each cell, -1 where the mesh does not reach (there the map is the identity).
     """
-    faces = faces[np.argsort(-target[faces, 2].mean(1), kind="stable")]
+    depth = target[faces, 2].mean(1)
+    depth[:HOLES] = np.inf  # what closes eyes and mouth lies behind everything
+    faces = faces[np.argsort(-depth, kind="stable")]
     cells = target[:, :2] * (grid / side)
     drawn = _draw(cells[faces], grid)
     affine, ok = _affine(target[faces, :2], source[faces, :2])

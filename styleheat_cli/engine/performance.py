@@ -16,7 +16,7 @@ from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..shot import Clip, Frame, Shot
 from .heal import Feature, heal, invert, invert_mouth
-from .mesh import target_mesh
+from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, with_open_eyes
 from .synthesis import warped
 
@@ -37,7 +37,8 @@ class Stage:
     crop: np.ndarray  # [2 3] frame pixels -> unit square
     plate: Plate
     feature: Feature
-    leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains
+    still: np.ndarray  # [478 3] canonical: its landmarks as they are
+    leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
 
 
 def perform(engine: Engine, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
@@ -70,7 +71,7 @@ def make_stage(
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
-    return Stage(frame, crop, plate, invert_mouth(engine.healing, image, landmarks), seen - explained)
+    return Stage(frame, crop, plate, invert_mouth(engine.healing, image, landmarks), seen, seen - explained)
 
 
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
@@ -82,7 +83,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     model, side = engine.morphable, stage.plate.side
     expression, angles = shot.motion.expression[row], shot.motion.angles[row]
     shape = model.shape(shot.person.identity, expression[None], angles[None])[0] + shot.person.own + stage.leftover
-    shape = met(shape, shot.own.calm)
+    shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
     place = _place(shot, row, stage, side)
     landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
     target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.mesh import GRID, backward_map, ring_follow, source_mesh, target_mesh
+from styleheat_cli.engine.mesh import GRID, HOLES, backward_map, ring_follow, source_mesh, target_mesh, unfolded
 from styleheat_cli.face.morphable import POINTS, rotation
+from styleheat_cli.face.regions import LIP_POINTS
 
 SIDE = 512
 CENTRES = (np.arange(GRID) + 0.5) * SIDE / GRID
@@ -52,7 +53,9 @@ def test_what_a_turn_hides_is_hidden(engine, model, astronaut, fitted):
     """Turned far to the right, the picture's right cheek lies behind the nose: the nose is drawn over it."""
     source, target = moved(model, astronaut, fitted, turn=(0, 1.2, 0))
     _, drawn = backward_map(source, target, engine.triangles, SIDE)
-    order = np.argsort(-target[engine.triangles, 2].mean(1), kind="stable")
+    depth = target[engine.triangles, 2].mean(1)
+    depth[:HOLES] = np.inf
+    order = np.argsort(-depth, kind="stable")
     nose = target[4]
     x, y = (nose[:2] * GRID / SIDE).astype(int)
     corners = engine.triangles[order[drawn[y, x]]]
@@ -69,3 +72,25 @@ def test_the_neck_follows_less_than_the_hair(astronaut):
 def test_every_point_of_the_surface_is_used(engine):
     used = set(engine.triangles.ravel())
     assert used == set(range(468)) | set(range(POINTS, POINTS + 4 * 36))
+
+
+def test_folds_are_evened_out_and_lips_keep_their_way(model):
+    still = model.mean
+    assert unfolded(still, still, model.triangles) == pytest.approx(still)
+    pushed = still.copy()
+    pushed[list(LIP_POINTS)] += [0, 0.25, 0]  # over the skin of the chin, which stays
+    made = unfolded(pushed, still, model.triangles)
+    assert made[list(LIP_POINTS)] == pytest.approx(pushed[list(LIP_POINTS)])
+    assert folds(made, still, model.triangles) < 0.25 * folds(pushed, still, model.triangles)
+    far = np.linalg.norm(still - still[14], axis=1) > 1.8
+    assert made[far] == pytest.approx(still[far])
+
+
+def folds(shape, still, skin):
+    """How many triangles turned over."""
+    return sum(np.sign(area(shape[t])) != np.sign(area(still[t])) for t in skin)
+
+
+def area(corners):
+    a, b, c = corners[:, :2]
+    return np.linalg.det(np.stack([b - a, c - a]))
