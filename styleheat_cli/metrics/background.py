@@ -23,7 +23,9 @@ def outside_people(shape: tuple[int, int], *views: View) -> np.ndarray:
     """(H, W) bool: pixels that none of these pictures shows a person in, nor near one."""
     person = np.zeros(shape, np.uint8)
     for view in views:
-        person |= _person(view)
+        if view.person is None:
+            view.person = _person(view)
+        person |= view.person
     rim = max(round(RIM * max(view.pose.scale for view in views)), 1)
     return cv2.dilate(person, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) == 0
 

@@ -30,16 +30,15 @@ def cpbd(image: np.ndarray) -> float | None:
     """
     if min(image.shape) < BLOCK:
         return None
-    widths = edge_widths(image)
-    blocks = edge_blocks(image)
-    limits = just_noticeable_widths(image)
-    rows, columns = np.nonzero(widths[: blocks.shape[0] * BLOCK, : blocks.shape[1] * BLOCK])
-    where = rows // BLOCK, columns // BLOCK
-    inside = blocks[where]
-    if not inside.any():
+    rows, columns, widths = edge_widths(image)
+    blocks, limits = edge_blocks(image), just_noticeable_widths(image)
+    inside = (rows < len(blocks) * BLOCK) & (columns < blocks.shape[1] * BLOCK)
+    where = rows[inside] // BLOCK, columns[inside] // BLOCK
+    counted = blocks[where]
+    if not counted.any():
         return None
-    blur = 1 - np.exp(-((widths[rows, columns] / limits[where]) ** BETA))
-    return float(np.mean(blur[inside] <= JUST_NOTICEABLE))
+    blur = 1 - np.exp(-((widths[inside] / limits[where]) ** BETA))
+    return float(np.mean(blur[counted] <= JUST_NOTICEABLE))
 
 
 def edge_blocks(image: np.ndarray) -> np.ndarray:
@@ -62,15 +61,13 @@ def just_noticeable_widths(image: np.ndarray) -> np.ndarray:
     return np.where(blocks.max((1, 3)) - blocks.min((1, 3)) <= LOW_CONTRAST, WIDE, NARROW)
 
 
-def edge_widths(image: np.ndarray) -> np.ndarray:
-    """(H, W) float: px from the local extreme before to the one after each vertical edge; 0 where there is none."""
-    step = np.sign(np.diff(image, axis=1))  # [H W-1]: step[x] leads from x to x + 1
+def edge_widths(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows (K,), columns (K,) and widths (K,) of the vertical edges: px from the local extreme before to the one after."""
     gradient = vertical_edges(image)
     rows, columns = np.nonzero(gradient)
     rising = np.sign(gradient[rows, columns])
-    width = np.zeros(image.shape)
-    width[rows, columns] = _run(step, rows, columns, rising, -1) + _run(step, rows, columns, rising, 1)
-    return width
+    width = _run(image, rows, columns, rising, -1) + _run(image, rows, columns, rising, 1)
+    return rows[width > 0], columns[width > 0], width[width > 0]
 
 
 def vertical_edges(image: np.ndarray) -> np.ndarray:
@@ -86,16 +83,17 @@ def vertical_edges(image: np.ndarray) -> np.ndarray:
     return np.where(edge, gradient, 0)
 
 
-def _run(step: np.ndarray, rows: np.ndarray, columns: np.ndarray, rising: np.ndarray, way: int) -> np.ndarray:
+def _run(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, rising: np.ndarray, way: int) -> np.ndarray:
     """(K,): how many steps in a row, going left (-1) or right (1) from the edge, go the edge's own way."""
     length = np.zeros(len(rows))
-    going = np.arange(len(rows))
-    at = columns - 1 if way < 0 else columns
+    going, at, sign = np.arange(len(rows)), columns, rising * way
+    level = image[rows, columns]
     while len(going):
-        inside = (at >= 0) & (at < step.shape[1])
-        going, at = going[inside], at[inside]
-        same = step[rows[going], at] == rising[going]
-        going, at = going[same], at[same] + way
+        inside = (at + way >= 0) & (at + way < image.shape[1])
+        going, at, level = going[inside], at[inside] + way, level[inside]
+        new = image[rows[going], at]
+        same = (new - level) * sign[going] > 0
+        going, at, level = going[same], at[same], new[same]
         length[going] += 1
     return length
 

@@ -66,7 +66,7 @@ class View:
 
     image: (H, W, 3) uint8 RGB. area: the part that pixels are compared in, the whole picture unless told otherwise.
     face: (478, 3) float32 px of this picture, or nothing where no face was found. time: seconds. cut: the picture
-    belongs to another shot than the one before.
+    belongs to another shot than the one before. person: (H, W) uint8, 1 where a person is, once that was asked.
     """
 
     image: np.ndarray
@@ -74,6 +74,7 @@ class View:
     face: np.ndarray | None = None
     box: tuple[int, int, int, int] | None = None
     cut: bool = False
+    person: np.ndarray | None = None
 
     @cached_property
     def area(self) -> np.ndarray:
@@ -101,12 +102,16 @@ class View:
 
 @dataclass
 class Moment:
-    """The pictures of one time. `reference` shows what the picture should be, `driving` how the face should move."""
+    """The pictures of one time. `reference` shows what the picture should be, `driving` how the face should move.
+
+    `known` is what one metric found out about this moment and another may use.
+    """
 
     generated: View
     reference: View | None = None
     driving: View | None = None
     source: View | None = None
+    known: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

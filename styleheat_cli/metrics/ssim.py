@@ -14,6 +14,9 @@ SMALLEST = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
 """Shorter side below which five scales do not fit the window, px."""
 
 
+Maps = tuple[np.ndarray, np.ndarray]
+
+
 def similarity_maps(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Maps of SSIM and of its contrast-structure part where the window lies inside the picture.
 
@@ -38,7 +41,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float(similarity_maps(a, b)[0].mean(dtype=np.float64))
 
 
-def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
+def ms_ssim(a: np.ndarray, b: np.ndarray, finest: Maps | None = None) -> float:
     """SSIM over five scales, the finest first, each half of the one before (2×2 means).
 
     Source: Wang, Simoncelli, Bovik, Multi-scale structural similarity for image quality assessment (2003), eq. 7.
@@ -46,14 +49,22 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
 
     Args:
         a, b: (H, W) float32 in 0..255, both sides 176 px or more.
+        finest: the similarity maps of the two, where they are known.
     """
     value = 1.0
     for level, weight in enumerate(SCALE_WEIGHTS):
-        whole, contrast = similarity_maps(a, b)
+        whole, contrast = finest or similarity_maps(a, b)
         last = level == len(SCALE_WEIGHTS) - 1
         value *= max(float((whole if last else contrast).mean(dtype=np.float64)), 0.0) ** weight
-        a, b = _half(a), _half(b)
+        a, b, finest = _half(a), _half(b), None
     return value
+
+
+def maps_of(moment: Moment) -> Maps:
+    """The similarity maps of a moment's two pictures, made once."""
+    if "similarity" not in moment.known:
+        moment.known["similarity"] = similarity_maps(moment.generated.luma, moment.reference.luma)
+    return moment.known["similarity"]
 
 
 def _blur(image: np.ndarray) -> np.ndarray:
@@ -65,8 +76,8 @@ def _blur(image: np.ndarray) -> np.ndarray:
 
 def _half(image: np.ndarray) -> np.ndarray:
     """The picture at half its size, an odd last row or column left out."""
-    h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    return image[:h, :w].reshape(h // 2, 2, w // 2, 2).mean((1, 3))
+    h, w = image.shape[0] // 2, image.shape[1] // 2
+    return cv2.resize(image[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
 
 
 @metric("ssim", better="higher", protocol="wang2004, luma", says="11×11 Gaussian window, mean over frames")
@@ -79,7 +90,7 @@ class Ssim:
     def update(self, moment: Moment) -> float | None:
         if min(moment.generated.luma.shape) < WINDOW:
             return None
-        return self.frames.add(ssim(moment.generated.luma, moment.reference.luma))
+        return self.frames.add(float(maps_of(moment)[0].mean(dtype=np.float64)))
 
     def readings(self) -> list[Reading]:
         return [self.frames.reading(self.spec, f"the pictures are smaller than {WINDOW} px")]
@@ -95,7 +106,7 @@ class MsSsim:
     def update(self, moment: Moment) -> float | None:
         if min(moment.generated.luma.shape) < SMALLEST:
             return None
-        return self.frames.add(ms_ssim(moment.generated.luma, moment.reference.luma))
+        return self.frames.add(ms_ssim(moment.generated.luma, moment.reference.luma, maps_of(moment)))
 
     def readings(self) -> list[Reading]:
         return [self.frames.reading(self.spec, f"the pictures are smaller than {SMALLEST} px")]

@@ -23,8 +23,8 @@ def ramp(width, low=20.0, high=200.0):
 
 @pytest.mark.parametrize("width", [1, 2, 4, 6])
 def test_the_width_of_a_ramp_is_the_run_of_its_steps(width):
-    found = edge_widths(ramp(width))
-    assert set(np.unique(found[found > 0])) == {width}
+    rows, columns, found = edge_widths(ramp(width))
+    assert set(np.unique(found)) == {width} and len(set(rows)) == 128 and len(set(columns)) == 2
 
 
 def test_wide_edges_are_seen_as_blurred_and_narrow_ones_are_not():
