@@ -54,10 +54,10 @@ class TrainMorphable(Training):
 class TrainCodec(Training):
     """Train encoder and generator: to give a picture back, and to commute with warping."""
 
-    example: ClassVar[str] = "styleheat train codec --data clips/ --steps 4000"
+    example: ClassVar[str] = "styleheat train codec --data clips/ --steps 1300"
 
     kind: Literal["train-codec"] = "train-codec"
-    steps: Annotated[int, Field(ge=1)] = 4000
+    steps: Annotated[int, Field(ge=1)] = 1300
     """Steps of the optimiser."""
     batch: Annotated[int, Field(ge=1)] = 16
     """Patches of 128 pixels in a step."""
@@ -78,10 +78,10 @@ class TrainCodec(Training):
 class TrainCalibration(Training):
     """Train the calibration: the mouth of one frame from another frame of the same person, where it opens anew."""
 
-    example: ClassVar[str] = "styleheat train calibration --data clips/ --steps 6000"
+    example: ClassVar[str] = "styleheat train calibration --data clips/ --steps 1900"
 
     kind: Literal["train-calibration"] = "train-calibration"
-    steps: Annotated[int, Field(ge=1)] = 6000
+    steps: Annotated[int, Field(ge=1)] = 1900
     """Steps of the optimiser."""
     batch: Annotated[int, Field(ge=2)] = 12
     """Pairs of mouths in a step."""
