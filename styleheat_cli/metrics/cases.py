@@ -22,7 +22,7 @@ class Case:
     """One thing to make and judge.
 
     source: photo or clip to edit; nothing where it is the driving clip's first frame. driving: clip to follow. audio: speech
-    to speak. reference: the real frames of the same moments.
+    to speak. reference: the real frames of the same moments. An edited clip has its own motion as its driving clip.
     """
 
     name: str
@@ -76,7 +76,8 @@ def _suits(case: Case, task: str) -> bool:
 
 
 def _paired(task: str, clips: list[Path], portraits: list[Path]) -> list[Case]:
-    """Each clip drives its own first frame (same identity) or the next photo (cross identity); sound dubs its own clip."""
+    """Each clip drives its own first frame (same identity) or the next photo (cross identity), speaks its own sound (dub),
+    or keeps its own motion while it is edited."""
     if task == "cross-id":
         return [
             Case(f"{portraits[n % len(portraits)].stem}-{clip.stem}", portraits[n % len(portraits)], clip)
@@ -85,7 +86,9 @@ def _paired(task: str, clips: list[Path], portraits: list[Path]) -> list[Case]:
         ]
     if task == "same-id":
         return [Case(clip.stem, None, clip, reference=clip) for clip in clips]
-    return [Case(clip.stem, clip, audio=clip if task == "dub" else None, reference=clip) for clip in clips]
+    if task == "edit":
+        return [Case(clip.stem, clip, clip) for clip in clips]
+    return [Case(clip.stem, clip, audio=clip, reference=clip) for clip in clips]
 
 
 def _files(folder: Path, endings: Iterable[str]) -> list[Path]:
@@ -133,7 +136,7 @@ def _in_folder(folder: Path, task: str) -> Case | None:
     if (task == "same-id" and same is False) or (task == "cross-id" and same is True):
         return None
     reference = driving if task == "same-id" else None
-    return Case(folder.name, source, driving, audio, reference)
+    return Case(folder.name, source, source if task == "edit" else driving, audio, reference)
 
 
 def _meta(folder: Path) -> dict:

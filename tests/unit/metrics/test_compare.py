@@ -139,6 +139,18 @@ def test_a_photo_is_held_as_long_as_the_clip_it_is_compared_with(folder):
     assert read["f-lmd"].value > 3  # the portrait drifts by 16 px
 
 
+def test_a_cut_is_no_shake(folder, tmp_path):
+    pictures = face_frames(40)
+    elsewhere = [np.roll(p, 40, axis=1) for p in pictures]
+    cut = write_clip(tmp_path / "cut.mp4", [*pictures[:20], *elsewhere[20:]], **LOSSLESS)
+    whole = write_clip(tmp_path / "whole.mp4", pictures, **LOSSLESS)
+    jitter = [compare(Pair(clip), How(("jitter", "warp-error"))) for clip in (cut, whole)]
+    with_cut, without = (values(found)["jitter"] for found in jitter)
+    assert with_cut.samples == without.samples - 2
+    assert with_cut.value == pytest.approx(without.value, rel=0.2)
+    assert values(jitter[0])["warp-error"].value == pytest.approx(values(jitter[1])["warp-error"].value, rel=0.3)
+
+
 def test_an_unknown_metric_is_a_wrong_option(folder):
     with pytest.raises(RecipeError, match="fidd"):
         compare(Pair(folder / "same.mp4"), How(("fidd",)))
