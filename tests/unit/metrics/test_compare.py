@@ -148,7 +148,7 @@ def test_a_cut_is_no_shake(folder, tmp_path):
     with_cut, without = (values(found)["jitter"] for found in jitter)
     assert with_cut.samples == without.samples - 2
     assert with_cut.value == pytest.approx(without.value, rel=0.2)
-    assert values(jitter[0])["warp-error"].value == pytest.approx(values(jitter[1])["warp-error"].value, rel=0.3)
+    assert values(jitter[0])["warp-error"].value < 0.1  # the cut itself would be a thousand times as much
 
 
 def test_an_unknown_metric_is_a_wrong_option(folder):
