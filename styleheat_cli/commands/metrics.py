@@ -51,8 +51,9 @@ def register(app: typer.Typer) -> None:
 def metrics(given: Metrics, talk: Talk) -> None:
     """Measure and print: a table, or one JSON object."""
     from ..media.output import check_output
-    from ..metrics.compare import How, needed_names
+    from ..metrics.compare import needed_names
     from ..metrics.measure import measure
+    from ..metrics.moments import How
     from ..metrics.pairs import COLUMNS, pairs_of
 
     files = {role: getattr(given, role) for role in COLUMNS}

@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import StyleheatError
 from ..progress import Event, Progress, silent
 from .cases import Case, outputs_of
-from .compare import Comparison, How, Pair, compare, needed_names
+from .compare import Comparison, compare, named, needed_names
 from .judges import Judges
 from .metric import Metric, Reading
+from .moments import How, Pair
 from .report import content_of, report
 
 STILL = "still photo"
@@ -112,7 +113,8 @@ def _measured(name: str, results: Iterable[tuple[Case, Path]], bench: Bench) -> 
             comparisons.append(_compared(name, case, path, bench, pooled))
         except StyleheatError as error:
             bench.failed[f"{case.name} ({name})"] = str(error)
-    made = report(comparisons, [r for metric in pooled.values() for r in metric.readings()], bench.how)
+    over_all = [named(r, bench.how.region) for metric in pooled.values() for r in metric.readings()]
+    made = report(comparisons, over_all, bench.how)
     return {
         "pairs": {c.pair.name: {r.name: content_of(r) for r in c.readings} for c in comparisons},
         "notes": {c.pair.name: c.notes for c in comparisons if c.notes},

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..progress import Progress, silent
-from .compare import How, Pair, compare
+from .compare import compare, named
 from .curves import Curves, plot, rows_to
 from .judges import Judges
 from .metric import Metric
+from .moments import How, Pair
 from .report import Report, report
 
 
@@ -51,4 +52,5 @@ def measure(
             curves[pair.name] = mine
     if picture:
         plot(picture, curves)
-    return report(comparisons, [reading for metric in pooled.values() for reading in metric.readings()], how)
+    over_all = [named(reading, how.region) for metric in pooled.values() for reading in metric.readings()]
+    return report(comparisons, over_all, how)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError
-from .compare import Pair
+from .moments import Pair
 
 COLUMNS = ("generated", "reference", "driving", "source", "audio")
 HIDDEN = "."

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from statistics import fmean, pstdev
 from typing import Any
 
-from .compare import Comparison, How
+from .compare import Comparison
 from .metric import CATALOGUE, Reading
+from .moments import How
 
 ARROWS = {"higher": "↑", "lower": "↓", "near 1": "→1", "near 0": "→0"}
 

@@ -153,8 +153,8 @@ class Evaluate(Task):
         return found
 
     def _bench(self, task: str, engine: Engine | None, progress: Progress) -> Bench:
-        from ..metrics.compare import How
         from ..metrics.evaluation import Bench, code_digest, key_of
+        from ..metrics.moments import How
 
         weights = [component.sha256 for component in engine.family.components.values()] if engine else []
         code = code_digest("engine", "face", "media", "networks", "ops")

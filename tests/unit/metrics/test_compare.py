@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from styleheat_cli.errors import FaceError, InputError, RecipeError
-from styleheat_cli.metrics.compare import How, Pair, compare
+from styleheat_cli.metrics.compare import compare
 from styleheat_cli.metrics.measure import measure
+from styleheat_cli.metrics.moments import How, Pair
 from styleheat_cli.metrics.pairs import pairs_of
 from tests.synthetic import corners, face_frames, photo, tone, write_clip
 

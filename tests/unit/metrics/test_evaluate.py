@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from styleheat_cli.errors import InputError, PartialError, RecipeError
 from styleheat_cli.metrics.cases import Case, cases_of, outputs_of
-from styleheat_cli.metrics.compare import How
 from styleheat_cli.metrics.evaluation import STILL, Bench, commit, evaluate
+from styleheat_cli.metrics.moments import How
 from styleheat_cli.metrics.published import TABLES
 from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text, summary
 from styleheat_cli.ops.evaluate import Evaluate

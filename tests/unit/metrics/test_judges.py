@@ -6,8 +6,9 @@ import torch
 
 from styleheat_cli.checkpoints import load_family
 from styleheat_cli.checkpoints.convert import write_stored
-from styleheat_cli.metrics.compare import How, Pair, compare
+from styleheat_cli.metrics.compare import compare
 from styleheat_cli.metrics.judges import ARCFACE_POINTS, FAMILY, Judges, aligned
+from styleheat_cli.metrics.moments import How, Pair
 from styleheat_cli.metrics.speech import Heard
 from styleheat_cli.metrics.syncnet import mel_filters, mfcc
 from styleheat_cli.networks.judges import InceptionFeatures, PerceptualFeatures, PerceptualHeads, SyncNet

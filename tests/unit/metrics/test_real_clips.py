@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from styleheat_cli.media.reader import frames, probe
-from styleheat_cli.metrics.compare import Pair, compare
+from styleheat_cli.metrics.compare import compare
+from styleheat_cli.metrics.moments import Pair
 from tests.synthetic import write_clip
 
 pytestmark = pytest.mark.slow
