@@ -33,6 +33,8 @@ class Bench(Description):
     """Frames of each case, 10 to 175."""
     size: Annotated[int, Field(ge=64, le=2048), Flag(unit="pixels")] = 512
     """Side of the square of the cases with --crop."""
+    minutes: Annotated[float, Field(ge=0, le=120), Flag(unit="minutes")] = 0
+    """Also drive the portrait for ten seconds, then for so many minutes: memory must not grow with the length."""
     device: Device = "auto"
     """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
     weights: str = "default"
@@ -71,7 +73,48 @@ def measured(given: Bench, engine: Engine, folder: Path, progress: Progress) -> 
         yield row(name, made.frames, made.seconds["total"])
         for stage in ("track", "render"):
             yield row(f"  {stage}", made.frames, made.seconds[stage])
+    yield from _stage_rows(engine, motion, given)
     yield from _media_rows(folder / "crop.mp4", folder / "again.mp4")
+    if given.minutes:
+        yield from _length_rows(engine, clip, given, folder, progress)
+
+
+def _stage_rows(engine: Engine, motion: Path, given: Bench) -> Iterator[dict[str, Any]]:
+    """The stages inside tracking and rendering, each alone on one thread."""
+    from ..engine.retarget import Controls
+    from ..engine.stages import stage_seconds
+    from ..media.reader import frames, probe
+
+    shot, driving = engine.shot(portrait()), engine.motion_of(motion)
+    shot = shot.with_(motion=engine.retarget(shot, driving, driving.times, Controls()))
+    frame = next(iter(frames(probe(portrait()))))
+    for stage, seconds in stage_seconds(engine, shot, frame, given.size, min(given.frames, 50)):
+        yield row(f"  {stage}", 1, seconds)
+
+
+def _length_rows(engine: Engine, clip: Path, given: Bench, folder: Path, progress: Progress) -> Iterator[dict[str, Any]]:
+    """Ten seconds, then minutes, of the same clip to and fro."""
+    for name, seconds in (("ten seconds", 10.0), (f"{given.minutes:g} minutes", 60 * given.minutes)):
+        driving = looped(clip, folder / "long.mp4", round(25 * seconds))
+        output = folder / "made.mp4"
+        made = _made(engine, portrait(), driving, Render(crop=True, size=given.size), output, progress)
+        yield row(f"photo, video of {name}, crop {given.size}", made.frames, made.seconds["total"])
+        driving.unlink()
+        output.unlink()
+
+
+def looped(clip: Path, longer: Path, count: int) -> Path:
+    """A clip played forth and back until it has `count` frames."""
+    from ..media.reader import frames, probe
+    from ..media.writer import VideoWriter
+
+    info = probe(clip)
+    pictures = [frame.image for frame in frames(info)]
+    order = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
+    with VideoWriter(longer, info.height, info.width, fps=info.fps, time_base=1 / info.fps) as writer:
+        for index in range(count):
+            writer.write(pictures[order[index % len(order)]], index)
+    return longer
 
 
 def _made(engine: Engine, source: Path, driving: Path, render: Render, output: Path, progress: Progress) -> Result:
@@ -101,7 +144,7 @@ def _media_rows(path: Path, again: Path) -> Iterator[dict[str, Any]]:
 def row(case: str, frames: int, seconds: float) -> dict[str, Any]:
     """A measurement as JSON data."""
     speed = round(frames / seconds, 1) if seconds > 1e-3 else None
-    return {"case": case, "frames": frames, "seconds": round(seconds, 2), "frames/s": speed or "", "peak MB": peak_mb()}
+    return {"case": case, "frames": frames, "seconds": round(seconds, 4 if seconds < 0.1 else 2), "frames/s": speed or "", "peak MB": peak_mb()}
 
 
 def peak_mb() -> int | str:

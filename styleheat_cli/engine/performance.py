@@ -54,7 +54,7 @@ def perform(engine: Engine, shot: Shot, *, size: int | None = None, crop: bool =
             stage = make_stage(engine, shot, frame, source_row, side, stage)
         image, changed = picture(engine, shot, stage, row)
         if not crop:
-            image = paste(stage.frame.image, image, changed * _rim(side), stage.crop)
+            image = paste(stage.frame.image, image, changed * rim(side), stage.crop)
         yield Frame(row, timed.pts, timed.time, image)
 
 
@@ -80,17 +80,22 @@ def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
 
 def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndarray, np.ndarray]:
     """(S, S, 3) uint8 of one output row, and (S, S) float32 where it differs from the source."""
-    model, side = engine.morphable, stage.plate.side
-    expression, angles = shot.motion.expression[row], shot.motion.angles[row]
-    shape = model.shape(shot.person.identity, expression[None], angles[None])[0] + shot.person.own + stage.leftover
-    shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
-    place = _place(shot, row, stage, side)
-    landmarks = placed(shape[None], np.array([place[0]]), place[1][None], place[2][None])[0]
-    target = target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
+    target = target_of(engine, shot, stage, row)
     made = warped(stage.plate, target, engine.triangles)
-    motion = np.concatenate([expression, angles]).astype(np.float32)
+    motion = np.concatenate([shot.motion.expression[row], shot.motion.angles[row]]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
     return made.image, made.changed
+
+
+def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
+    """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
+    model, person = engine.morphable, shot.person
+    expression, angles = shot.motion.expression[row], shot.motion.angles[row]
+    shape = model.shape(person.identity, expression[None], angles[None])[0] + person.own + stage.leftover
+    shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
+    scale, turn, shift = place = _place(shot, row, stage, stage.plate.side)
+    landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]
+    return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
 
 
 def reconstruct(engine: Engine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +190,7 @@ def _timed(shot: Shot, row: int, frame: Frame) -> Frame:
     return Frame(row, pts, pts * base, frame.image)
 
 
-def _rim(side: int) -> np.ndarray:
+def rim(side: int) -> np.ndarray:
     """(S, S) float32: 1 inside the square, 0 at its edge."""
     ramp = np.clip(np.minimum(np.arange(side), np.arange(side)[::-1]) / (PASTE_RIM * side), 0, 1).astype(np.float32)
     return cv2.min(np.broadcast_to(ramp, (side, side)).copy(), np.broadcast_to(ramp[:, None], (side, side)).copy())
