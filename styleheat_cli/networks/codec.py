@@ -7,6 +7,8 @@ Both are convolutional, so a crop of f synthesises the crop of the picture.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +23,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.entry = nn.Conv2d(12, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)
         )
         self.body = nn.Sequential(nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.SiLU())
         self.feature = nn.Conv2d(widths[-1], channels, 1)
@@ -68,7 +70,7 @@ class Generator(nn.Module):
         super().__init__()
         self.entry = ModulatedConv(channels, widths[0], style)
         self.blocks = nn.ModuleList(ModulatedConv(a, a, style) for a in widths)
-        self.up = nn.ModuleList(ModulatedConv(a, 4 * b, style) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(ModulatedConv(a, 4 * b, style) for a, b in pairwise(widths))
         self.rgb = nn.Conv2d(widths[-1], 12, 3, padding=1)
 
     def forward(self, f: Tensor, w: Tensor) -> Tensor:

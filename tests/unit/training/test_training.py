@@ -1,6 +1,7 @@
 """The training jobs, small: they learn, they resume to the same weights, they recover what made their data."""
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -45,10 +46,8 @@ def trained(folder, *stops):
                 raise KeyboardInterrupt
             return job(number, share)
 
-        try:
+        with suppress(KeyboardInterrupt):
             loop.run(step, {"layer": job.layer}, optimiser, schedule, folder)
-        except KeyboardInterrupt:
-            pass
     return job.layer
 
 
