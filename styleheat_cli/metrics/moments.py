@@ -79,9 +79,8 @@ class Clips:
     def open(cls, pair: Pair) -> Clips:
         generated = probe(pair.generated)
         reference, driving, source = (path and probe(path) for path in (pair.reference, pair.driving, pair.source))
-        for other, flag in ((reference, "--reference"), (source if source and not source.still else None, "--source")):
-            if other is not None:
-                _check_shape(generated, other, flag)
+        if reference is not None:
+            _check_shape(generated, reference)
         heard = Heard(pair.audio) if pair.audio else Heard(pair.generated) if generated.audio else None
         has = {
             "reference": reference, "driving": driving or reference, "source": source, "audio": heard,
@@ -140,13 +139,13 @@ def _notes_on_size(own: Clip, other: Clip) -> list[str]:
     return [f"pictures of {large.width}x{large.height} were made {small.width}x{small.height} (area means)"]
 
 
-def _check_shape(generated: Clip, other: Clip, flag: str) -> None:
+def _check_shape(generated: Clip, other: Clip) -> None:
     shapes = [clip.width / clip.height for clip in (generated, other)]
     if abs(shapes[0] / shapes[1] - 1) > SHAPE_TOLERANCE:
         raise InputError(
             f"{generated.path.name} is {generated.width}x{generated.height}, {other.path.name} "
             f"{other.width}x{other.height}: they cannot be laid over each other",
-            hint=f"cut both alike; or pass the file as --driving instead of {flag} to compare only how the face moves",
+            hint="cut both alike; or pass the file as --driving instead of --reference to compare only how the face moves",
         )
 
 
