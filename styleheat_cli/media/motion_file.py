@@ -124,8 +124,8 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     if missing:
         raise _refusal(path, f"it has no {' and no '.join(sorted(missing))}")
     rows = len(arrays["times"]) if arrays["times"].ndim == 1 else 0
-    expected = {"coeffs": (rows, COEFFICIENTS), "times": (rows,), "seen": (rows,)}
-    types = {"coeffs": np.float32, "times": np.float64, "seen": np.uint8, "identity": np.float32}
+    expected = {"coeffs": (rows, COEFFICIENTS), "times": (rows,), "seen": (rows,), "calm": (3,)}
+    types = {"coeffs": np.float32, "times": np.float64, "seen": np.uint8, "identity": np.float32, "calm": np.float32}
     for name, array in arrays.items():
         if name not in types:
             raise _refusal(path, f"it holds {name!r}, which is no part of a motion")
