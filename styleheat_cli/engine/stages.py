@@ -25,7 +25,7 @@ WARM_UP = 2
 
 def stage_seconds(engine: Engine, shot: Shot, frame: Frame, side: int, count: int) -> Iterator[tuple[str, float]]:
     """(stage, seconds a frame) of a shot whose source is this frame, means over `count` rows of its motion."""
-    model, stage = engine.morphable, make_stage(engine, shot, frame, 0, side)
+    model, stage = engine.morphable, make_stage(engine, shot, frame, 0, shot.face.crop[0].astype(np.float64), side)
     plate, rows = stage.plate, range(min(count, len(shot.motion.times)))
     targets = [target_of(engine, shot, stage, row) for row in rows]
     made = [warped(plate, target, engine.triangles) for target in targets[:1]]
