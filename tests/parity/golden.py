@@ -136,5 +136,5 @@ class Golden:
                 raise ValueError(f"{entry}: shape {got.shape}, stored {want.shape}")
             off, limit = np.abs(want - got), self.limit(entry)
             if entry in RELATIVE:  # numbers of different size, each held to its own
-                off = off / np.abs(want) * max(self.index[entry]["rms"], 0.01)
+                off = off / np.maximum(np.abs(want), 1e-12) * max(self.index[entry]["rms"], 0.01)
             yield Margin(entry, float(off.max()) / limit.largest, float(np.sqrt((off**2).mean())) / limit.rms)
