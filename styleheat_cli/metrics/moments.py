@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,6 +27,9 @@ from ..shot import Clip
 from .face_geometry import CHIN, HAIRLINE
 from .metric import Moment, View
 from .speech import Heard
+
+if TYPE_CHECKING:
+    from ..face.landmarks import Landmarker
 
 SHAPE_TOLERANCE = 0.01
 FACE_BOX = 256.0
@@ -178,10 +183,9 @@ def _views(clip: Clip, looks: bool) -> Iterator[View]:
     if not looks:
         yield from (View(frame.image, float(frame.time), cut=shots.begin(frame.image)) for frame in frames(clip))
         return
-    from ..face.landmarks import Landmarker
     from ..face.track import Follower
 
-    with Landmarker() as landmarker:
+    with _lent_landmarker() as landmarker:
         follower = Follower(landmarker, "largest", clip.path.name)
         settled = False
         for frame in frames(clip):
@@ -189,6 +193,21 @@ def _views(clip: Clip, looks: bool) -> Iterator[View]:
             if face is not None and not settled:  # a mesh looked at again from its own place changes a little
                 face, settled = [follower.step(frame) for _ in range(LOOKS)][-1], True
             yield View(frame.image, float(frame.time), face, cut=shots.begin(frame.image))
+
+
+_idle: list[Landmarker] = []
+
+
+@contextmanager
+def _lent_landmarker() -> Iterator[Landmarker]:
+    """A landmarker that nobody else uses meanwhile; kept for the next clip, as each new one takes memory for good."""
+    from ..face.landmarks import Landmarker
+
+    landmarker = _idle.pop() if _idle else Landmarker()
+    try:
+        yield landmarker
+    finally:
+        _idle.append(landmarker)
 
 
 class _Shots:
