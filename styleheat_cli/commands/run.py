@@ -39,6 +39,8 @@ def _run(given: Run, running: Running, talk: Talk) -> None:
     recipe = read_recipe(given.recipe, given.set_)
     if isinstance(recipe, Recipe):
         return perform(recipe, running, talk)
+    if running.dry_run:
+        return result_json(recipe.model_dump(mode="json"))
     if isinstance(recipe, Evaluate):
         return evaluate(Evaluating(recipe=given.recipe, set_=given.set_, device=running.device), talk)
     do_task(recipe, running.device, talk)
