@@ -1,11 +1,20 @@
 """What all tests share: the folder of real clips, where there is one."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 BESIDE = Path(__file__).parents[2] / "shared"
+
+
+def pytest_configure(config):
+    """Under nohup, or as a shell's background job, some signals arrive ignored, and what the tests start would inherit that."""
+    for name, usual in {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")
