@@ -22,7 +22,7 @@ from ..face.regions import (
     RIGHT_EYE,
     RIGHT_IRIS,
 )  # fmt: skip
-from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
+from ..shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
 
 log = logging.getLogger(__name__)
 
@@ -196,6 +196,3 @@ def _nearness(shape: np.ndarray, points: list[int], near: float, far: float) -> 
     distance = np.linalg.norm(shape[:, None, :2] - shape[None, points, :2], axis=-1).min(1)
     t = np.clip((far - distance) / (far - near), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-__all__ = ["CROP", "Controls", "Region", "eased", "opening_rows", "region_projections", "region_weights", "retarget"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..face.regions import INNER_LIPS
 from .mesh import GRID, backward_map
 from .plate import EYES, Eyeball, Plate, drawn, opening
 
@@ -80,8 +79,3 @@ def _similarity(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     cos, sin = float(a @ b) / size, float(a[0] * b[1] - a[1] * b[0]) / size
     turn = np.array([[cos, -sin], [sin, cos]])
     return turn, to[0] - turn @ at[0]
-
-
-def lips_outline(target: np.ndarray) -> np.ndarray:
-    """(20, 2) the inner rim of the lips of a mesh."""
-    return target[list(INNER_LIPS), :2]

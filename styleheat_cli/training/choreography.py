@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.retarget import opening_rows
-from ..face.morphable import Morphable
-from ..face.regions import LEFT_LIDS, MOUTH_CORNERS, RIGHT_LIDS
+from ..face.morphable import Morphable, openings
+from ..face.regions import MOUTH_CORNERS
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
 
 FPS = 25
@@ -55,18 +55,13 @@ def _angles(times: np.ndarray) -> np.ndarray:
 def _expression(model: Morphable, times: np.ndarray) -> np.ndarray:
     """(T, 64): the smallest coefficients that grant every wish of a moment."""
     lids = -sum(bump(times, at - BLINK_S / 2, at + BLINK_S / 2) for at in BLINKS_S)
-    left, right = (_gap(model.mean, pairs) for pairs in (LEFT_LIDS, RIGHT_LIDS))
+    left, right, _ = openings(model.mean)
     smile = bump(times, *SMILE_S)
     wishes = np.column_stack(
         [lids * left, lids * right, LIPS_APART * _speech(times), SMILE_WIDER * smile, SMILE_HIGHER * smile]
     )
     rows = np.concatenate([opening_rows(model), _corner_rows(model)])  # [5 64]
     return wishes @ np.linalg.pinv(rows).T
-
-
-def _gap(shape: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
-    upper, lower = np.array(pairs).T
-    return float((shape[lower, 1] - shape[upper, 1]).mean())
 
 
 def _speech(times: np.ndarray) -> np.ndarray:
