@@ -24,3 +24,14 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data at {folder}: set STYLEHEAT_SHARED to the folder that holds data/")
     return folder
+
+
+@pytest.fixture
+def one_thread():
+    """Toy networks wait for each other's threads longer than they work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

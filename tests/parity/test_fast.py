@@ -30,13 +30,7 @@ def shaken(network):
     return network.eval().requires_grad_(False)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Toy networks wait for each other's threads longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

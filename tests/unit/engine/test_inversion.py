@@ -24,14 +24,7 @@ from styleheat_cli.networks.hfgi import Aligner, ConsultationEncoder
 from styleheat_cli.networks.stylegan2 import Generator
 from styleheat_cli.networks.vgg import VGGFeatures
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Toy networks wait for each other's threads longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
