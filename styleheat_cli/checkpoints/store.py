@@ -19,7 +19,6 @@ from ..errors import CheckpointError
 
 FOLDER_VARIABLE = "STYLEHEAT_CHECKPOINTS"
 RECORD = "digests.json"
-_CHUNK = 1 << 20
 
 
 def search_path(first: Path | None = None) -> tuple[Path, ...]:

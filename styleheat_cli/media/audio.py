@@ -12,7 +12,6 @@ from .container import opened, sound_stream
 from .sound import blocks
 from .timeline import seconds, zero_of
 
-SPEECH_RATE = 16_000  # Hz
 BANDS = 80  # the paper's acoustic features
 HOP = 200  # samples: 80 rows a second at 16 kHz
 WINDOW = 800  # samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import fmean, pstdev
@@ -147,9 +147,3 @@ def number(value: float) -> str:
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def merged(contents: Mapping[str, Report]) -> list[str]:
-    """Names of all metrics that any of these reports measured, in the order of the catalogue."""
-    names = {r.name: _place(r) for each in contents.values() for r in each.readings if r.value is not None}
-    return sorted(names, key=names.__getitem__)

@@ -22,7 +22,6 @@ SHOWN = {
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
 """Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""
-ALIASES = {"lpips": ("lpips-alex", "lpips-vgg")}
 
 
 def as_text(content: Mapping[str, Any]) -> str:
