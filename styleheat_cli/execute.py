@@ -129,6 +129,8 @@ def _crop_side(recipe: Recipe) -> int | None:
 
 def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
     """The source as a shot that has gone through all steps, at the frame times of the output."""
+    from .media.formats import is_photo
+
     recipe = plan.recipe
     render, source = recipe.render, recipe.source
     start = plan.start_s if not plan.source.still else 0.0
@@ -141,7 +143,7 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
         on_missing_face=source.on_missing_face,
         progress=progress,
     )
-    scope = Scope(render.start, render.end, source.on_missing_face, progress)
+    scope = Scope(render.start, render.end, source.on_missing_face, progress, still=is_photo(plan.output))
     for step in recipe.steps:
         shot = step.apply(shot, engine, scope)
     return at_rate(shot, render.rate) if render.rate else shot

@@ -163,7 +163,7 @@ def prepare(
 
     source = _source_of(recipe)
     scope = Scope(recipe.render.start, recipe.render.end, recipe.source.on_missing_face)
-    drivers = tuple(_driver_of(step, source, scope) for step in recipe.steps if step.inputs())
+    drivers = tuple(_driver_of(step, source, scope) for step in recipe.steps if step.driver())
     outputs = outputs_of(recipe, source)
     fps, start, duration = _timeline(recipe, source, drivers)
     height, width = size_of(recipe, source)
@@ -213,7 +213,7 @@ def _source_of(recipe: Recipe) -> Clip:
 
 def _driver_of(step: Any, source: Clip, scope: Scope) -> Driver:
     """What drives a step, and for how long."""
-    path = step.inputs()[0]
+    path = step.driver()
     clip, fps, length = _read_driver(path)
     start, end = step.stretch(source.still, scope, fps)
     start, end = start or 0.0, length if end is None else min(end, length)
@@ -240,11 +240,15 @@ def _read_driver(path: Path) -> tuple[Clip | None, Fraction, float]:
 
 def _timeline(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...]) -> tuple[Fraction, float, float]:
     """(frames per second, first second in the clip that sets the time, seconds) of the result."""
+    from .media.formats import is_photo
+
     render = recipe.render
     if source.still:
         fps, start, end = source.fps, 0.0, float(source.duration_s)
         if drivers:
             fps, start, end = drivers[0].fps, drivers[0].start_s, drivers[0].end_s
+        elif not is_photo(named_output(recipe, source)):
+            start, end = _made_of_a_photo(recipe, fps, end)
     else:
         fps, length = source.fps, float(source.duration_s)
         start = seconds(render.start, fps) or 0.0
@@ -256,6 +260,16 @@ def _timeline(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...]) -> tupl
     if end <= start:
         raise RecipeError(f"--end {end:g} s is not after --start {start:g} s", hint="give a later --end")
     return render.rate or fps, start, end - start
+
+
+def _made_of_a_photo(recipe: Recipe, fps: Fraction, picture_s: float) -> tuple[float, float]:
+    """First and last second of the clip that steps without a driver make of a photo."""
+    length = max([picture_s, *(step.lasts() for step in recipe.steps)])
+    start, wanted = (seconds(time, fps) for time in (recipe.render.start, recipe.render.end))
+    if (start or 0.0) >= length:
+        raise InputError(f"the edits last {length:.2f} s: there is nothing from {start:.2f} s on",
+                         hint="give an earlier --start")  # fmt: skip
+    return start or 0.0, length if wanted is None else min(wanted, length)
 
 
 def size_of(recipe: Recipe, source: Clip) -> tuple[int, int]:
@@ -276,7 +290,7 @@ def outputs_of(recipe: Recipe, source: Clip) -> tuple[Path, ...]:
     output = named_output(recipe, source)
     if not is_photo(output):
         format_of(output)
-    elif not source.still or recipe.steps:
+    elif not source.still or any(step.moves() for step in recipe.steps):
         raise OutputError(f"{output.name} can hold one picture only", hint="name a video, such as out.mp4")
     sheet = recipe.render.sheet
     if sheet and not is_photo(sheet):
@@ -287,9 +301,11 @@ def outputs_of(recipe: Recipe, source: Clip) -> tuple[Path, ...]:
 
 def named_output(recipe: Recipe, source: Clip) -> Path:
     """The output as named, its template filled in; unnamed, it stands beside the source: `alice.reenact.mp4`."""
-    from .media.formats import FORMATS
+    from .media.formats import FORMATS, PHOTOS
 
-    suffix = source.path.suffix if not source.still and source.path.suffix.lower() in FORMATS else ".mp4"
+    still = source.still and bool(recipe.steps) and not any(step.moves() for step in recipe.steps)
+    known, usual = (PHOTOS, ".png") if still else ((), ".mp4") if source.still else (FORMATS, ".mp4")
+    suffix = source.path.suffix if source.path.suffix.lower() in known else usual
     op = recipe.steps[-1].op if recipe.steps else "copy"
     if recipe.output is None:
         return source.path.with_name(f"{source.path.stem}.{op}{suffix}")
@@ -309,9 +325,9 @@ def _sound_of(
     if wanted == "none":
         return None, ()
     driver = next(iter(drivers), None)
-    path = source.path if wanted == "source" else driver.path if driver else None
-    clip = source if wanted == "source" else driver.clip if driver else None
-    if path is None or is_motion(path):
+    follows = driver is not None and wanted == "driving"
+    path, clip = (driver.path, driver.clip) if follows else (source.path, source)
+    if is_motion(path) or (source.still and not follows and wanted == "driving"):
         return None, ()
     if clip is None or clip.audio is None:
         return None, (f"{path.name} has no sound: the result is silent",)

@@ -113,13 +113,15 @@ def is_motion(path: Path) -> bool:
 class Scope:
     """What the recipe says of all its steps: the stretch of the timeline to make, and what a missing face means.
 
-    `start` and `end` are times of the timeline: of the source clip, or of the clip that drives a still.
+    `start` and `end` are times of the timeline: of the source clip, or of the clip that drives a still. `still`: one
+    picture is wanted, not a clip.
     """
 
     start: float | str | None = None
     end: float | str | None = None
     on_missing_face: OnMissingFace = "keep"
     progress: Progress = silent
+    still: bool = False
 
 
 class Operation(Description):
@@ -135,6 +137,18 @@ class Operation(Description):
 
 class Edit(Operation):
     """A step of a recipe: rewrites how the shot moves, never its pixels."""
+
+    def driver(self) -> Path | None:
+        """The file that sets the time of a photo and may end a clip, where there is one."""
+        return None
+
+    def moves(self) -> bool:
+        """Whether its result changes with time, so that a photo becomes a clip."""
+        return True
+
+    def lasts(self) -> float:
+        """Seconds of the clip that it makes of a photo that nothing drives; 0 where it makes none by itself."""
+        return 0.0
 
     def apply(self, shot: Shot, engine: Engine, scope: Scope) -> Shot:
         """The shot, edited."""

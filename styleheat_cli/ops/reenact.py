@@ -59,6 +59,9 @@ class Reenact(Edit):
     def inputs(self) -> tuple[Path, ...]:
         return (self.driving,)
 
+    def driver(self) -> Path:
+        return self.driving
+
     def apply(self, shot: Shot, engine: Engine, scope: Scope) -> Shot:
         from ..engine.retarget import Controls
 
