@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _failed("RecipeError", USAGE, error.format_message(), "`styleheat COMMAND --help` lists its options", arguments)
     except StyleheatError as error:
-        return _failed(type(error).__name__, error.exit_code, str(error), error.hint, arguments)
+        return _failed(type(error).__name__, error.exit_code, str(error), error.hint, arguments, error.file, error.time_s)
     except (Stopped, KeyboardInterrupt) as stop:
         code = getattr(stop, "exit_code", 128 + signal.SIGINT)
         return _failed("Stopped", code, f"stopped by {stop or 'SIGINT'}; no unfinished file is left", "", arguments)
@@ -85,14 +86,17 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(type(error).__name__, BUG, message, "--debug shows where; please report it with the command line", arguments)
 
 
-def _failed(kind: str, code: int, message: str, hint: str, arguments: Sequence[str]) -> int:
+def _failed(
+    kind: str, code: int, message: str, hint: str, arguments: Sequence[str],
+    file: Path | None = None, time_s: float | None = None,
+) -> int:  # fmt: skip
     """Tells of a failure as the command line asked for."""
     if "--debug" in arguments:
         console.tell(traceback.format_exc().rstrip())
     console.tell_error(message, hint)
     if "--json" in arguments:
         with suppress(OSError):
-            console.result_json(console.error_content(kind, code, message, hint))
+            console.result_json(console.error_content(kind, code, message, hint, file, time_s))
     return code
 
 

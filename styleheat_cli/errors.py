@@ -1,14 +1,19 @@
 """What can go wrong, by kind: each kind has its exit code, each message its next step."""
 
+from pathlib import Path
+
 
 class StyleheatError(Exception):
-    """A failure that a person can act on: what happened and where; `hint` says what to do next."""
+    """A failure that a person can act on: what happened and where; `hint` says what to do next.
+
+    `file` is the file that it happened in, `time_s` the second of it, for programs that read the error.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = ""):
+    def __init__(self, message: str, *, hint: str = "", file: Path | None = None, time_s: float | None = None):
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.file, self.time_s = hint, file, time_s
 
 
 class RecipeError(StyleheatError):

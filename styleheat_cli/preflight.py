@@ -207,7 +207,7 @@ def _source_of(recipe: Recipe) -> Clip:
 
     if is_motion(recipe.source.path):
         raise InputError(f"{recipe.source.path.name} is a motion, which has no picture",
-                         hint="the source is a photo or a video; the motion goes to --driving")  # fmt: skip
+                         file=recipe.source.path, hint="the source is a photo or a video; the motion goes to --driving")  # fmt: skip
     return probe(recipe.source.path)
 
 
@@ -219,7 +219,7 @@ def _driver_of(step: Any, source: Clip, scope: Scope) -> Driver:
     start, end = start or 0.0, length if end is None else min(end, length)
     if start >= length:
         raise InputError(f"{path.name} lasts {length:.2f} s: there is nothing from {start:.2f} s on",
-                         hint="give an earlier --start or --driving-start")  # fmt: skip
+                         file=path, hint="give an earlier --start or --driving-start")  # fmt: skip
     return Driver(path, clip, fps, start, end)
 
 
@@ -234,7 +234,7 @@ def _read_driver(path: Path) -> tuple[Clip | None, Fraction, float]:
         return None, motion_fps(path) or DEFAULT_RATE, end_of(motion)
     clip = probe(path)
     if clip.still:
-        raise InputError(f"{path.name} is a photo: it has no motion to follow", hint="give a video, or a motion file")
+        raise InputError(f"{path.name} is a photo: it has no motion to follow", file=path, hint="give a video, or a motion file")
     return clip, clip.fps, float(clip.duration_s)
 
 
@@ -256,7 +256,7 @@ def _timeline(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...]) -> tupl
         end = min([length if wanted is None else wanted, length, *(start + d.end_s - d.start_s for d in drivers)])
         if start >= length:
             raise InputError(f"{source.path.name} lasts {length:.2f} s: there is nothing from {start:.2f} s on",
-                             hint="give an earlier --start")  # fmt: skip
+                             file=source.path, hint="give an earlier --start")  # fmt: skip
     if end <= start:
         raise RecipeError(f"--end {end:g} s is not after --start {start:g} s", hint="give a later --end")
     return render.rate or fps, start, end - start
@@ -291,10 +291,10 @@ def outputs_of(recipe: Recipe, source: Clip) -> tuple[Path, ...]:
     if not is_photo(output):
         format_of(output)
     elif not source.still or any(step.moves() for step in recipe.steps):
-        raise OutputError(f"{output.name} can hold one picture only", hint="name a video, such as out.mp4")
+        raise OutputError(f"{output.name} can hold one picture only", file=output, hint="name a video, such as out.mp4")
     sheet = recipe.render.sheet
     if sheet and not is_photo(sheet):
-        raise OutputError(f"{sheet.name}: a sheet is a picture", hint="name a .png or .jpg")
+        raise OutputError(f"{sheet.name}: a sheet is a picture", file=sheet, hint="name a .png or .jpg")
     beside = output.with_name(f"{output.stem}.side-by-side{output.suffix}") if recipe.render.side_by_side else None
     return tuple(path for path in (output, sheet, beside) if path)
 

@@ -83,9 +83,12 @@ def tell_error(message: str, hint: str = "") -> None:
         tell(f"  {hint}")
 
 
-def error_content(kind: str, code: int, message: str, hint: str = "") -> dict[str, Any]:
-    """An error as the JSON object that `--json` promises."""
-    return {"error": {"kind": kind, "code": code, "message": message, "hint": hint}}
+def error_content(
+    kind: str, code: int, message: str, hint: str = "", file: Path | None = None, time_s: float | None = None
+) -> dict[str, Any]:
+    """An error as the JSON object that `--json` promises; file and time are null where there is none."""
+    where = {"file": str(file) if file else None, "time_s": time_s}
+    return {"error": {"kind": kind, "code": code, "message": message, "hint": hint, **where}}
 
 
 class Notes(logging.Handler):

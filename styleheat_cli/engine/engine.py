@@ -116,7 +116,7 @@ class Engine:
         total = _count(clip, start_s, end_s)
         return clip, track(
             ahead(frames(clip, start_s, end_s), 4), select=face, height=clip.height, width=clip.width,
-            on_missing=on_missing_face, total=total, progress=progress, name=clip.path.name,
+            on_missing=on_missing_face, total=total, progress=progress, file=clip.path,
         )  # fmt: skip
 
     def retarget(self, shot: Shot, driving: MotionTrack, times: np.ndarray, controls: Controls) -> MotionTrack:

@@ -115,7 +115,7 @@ def reconstruct(engine: Engine, image: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     side = len(image)
     frame = Frame(0, 0, Fraction(0), image)
-    face = track([frame], height=side, width=side, name="the crop")
+    face = track([frame], height=side, width=side, file=Path("the crop"))
     face = replace(face, crop=np.array([[[1 / side, 0, 0], [0, 1 / side, 0]]], np.float32))
     person = person_of(engine.morphable, face)
     own = motion_of(engine.morphable, face, person=person)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -33,7 +34,7 @@ NEAR, QUICK = 0.3, 0.85
 
 def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: int, width: int,
           on_missing: Missing = "keep", total: int = 0, progress: Progress = silent,
-          name: str = "the clip") -> FaceTrack:
+          file: Path = Path("the clip")) -> FaceTrack:
     """Follow one face through the frames; nothing but numbers is kept of them.
 
     Args:
@@ -42,29 +43,29 @@ def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: 
             leftmost), in the first frame with any face.
         height, width: of the frames, px.
         on_missing: rows without the face are interpolated (`keep`) or repeat the last one seen (`hold`); `fail` raises.
-        name: what to call the clip in messages.
+        file: the clip, for messages.
 
     Raises:
         FaceError: no frame has a face, the number asked for is not there, or a face is missing and that shall fail.
     """
     kept = _Kept()
     with Landmarker() as landmarker:
-        follower = Follower(landmarker, select, name)
+        follower = Follower(landmarker, select, file)
         for frame in counted(frames, "track", total, progress):
             points = follower.step(frame)
             if points is None and on_missing == "fail":
-                raise _missing(name, frame, follower.why)
+                raise _missing(file, frame, follower.why)
             kept.add(frame, points, follower.why)
     if all(kept.why):
-        raise _nowhere(name, kept, height, width)
+        raise _nowhere(file, kept, height, width)
     return kept.finish(follower.picture.changes, hold=on_missing == "hold")
 
 
 class Follower:
     """Finds the chosen person in one frame after the other. `why` says why the last one had no face."""
 
-    def __init__(self, landmarker: Landmarker, select: Select | str, name: str):
-        self.landmarker, self.select, self.name = landmarker, select, name
+    def __init__(self, landmarker: Landmarker, select: Select | str, file: Path):
+        self.landmarker, self.select, self.file = landmarker, select, file
         self.person, self.picture = Person(), Picture()
         self.why = ""
         self._last: np.ndarray | None = None
@@ -111,7 +112,7 @@ class Follower:
         if self.person.views:
             best = self._recognise(found, looks, float(frame.time))
         else:
-            best = _choose(found, self.select, self.name, frame)
+            best = _choose(found, self.select, self.file, frame)
         if best is None:
             self.why = "another face" if len(found) == 1 else f"{len(found)} other faces"
             return None
@@ -169,7 +170,7 @@ def _move(before: np.ndarray | None, points: np.ndarray | None) -> float:
     return float(np.linalg.norm(points - before, axis=1).mean() / face_height(points))
 
 
-def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Frame) -> int:
+def _choose(found: list[np.ndarray], select: Select | str, file: Path, frame: Frame) -> int:
     """Index of the face asked for among those found, which are ordered from the left."""
     if select == "largest":
         return int(np.argmax([face_height(points) for points in found]))
@@ -179,8 +180,9 @@ def _choose(found: list[np.ndarray], select: Select | str, name: str, frame: Fra
         raise RecipeError(f"--face {select}: not a face", hint="take largest, left, right or a number from 1")
     number = int(select)
     if not 1 <= number <= len(found):
-        raise FaceError(f"{name} {float(frame.time):.3f} s (frame {frame.index}): there is no face {number}; "
-                        f"{_sizes(found)}", hint="faces are numbered from the left, starting at 1")
+        raise FaceError(f"{file.name} {float(frame.time):.3f} s (frame {frame.index}): there is no face {number}; "
+                        f"{_sizes(found)}", hint="faces are numbered from the left, starting at 1",
+                        file=file, time_s=float(frame.time))
     return number - 1
 
 
@@ -215,14 +217,14 @@ def _end(times: np.ndarray, stop: int) -> float:
     return float(times[-1] + (times[-1] - times[-2] if len(times) > 1 else 0))
 
 
-def _missing(name: str, frame: Frame, why: str) -> FaceError:
-    return FaceError(f"{name} {float(frame.time):.3f} s (frame {frame.index}): {why}",
+def _missing(file: Path, frame: Frame, why: str) -> FaceError:
+    return FaceError(f"{file.name} {float(frame.time):.3f} s (frame {frame.index}): {why}", file=file, time_s=float(frame.time),
                      hint="trim the clip with --start and --end, or let --on-missing-face keep or hold such frames")
 
 
-def _nowhere(name: str, kept: _Kept, height: int, width: int) -> FaceError:
+def _nowhere(file: Path, kept: _Kept, height: int, width: int) -> FaceError:
     if not kept.times:
-        return FaceError(f"{name}: no frames to look for a face in", hint="check --start and --end")
+        return FaceError(f"{file.name}: no frames to look for a face in", file=file, hint="check --start and --end")
     span = f"from {kept.times[0]:.1f} s to {kept.times[-1]:.1f} s" if len(kept.times) > 1 else "in the picture"
-    return FaceError(f"{name}: no face {span} ({len(kept.times)} frames of {width}x{height} looked at, "
-                     "faces of 20 px and more)", hint="a face must be visible, not from behind and not covered")
+    return FaceError(f"{file.name}: no face {span} ({len(kept.times)} frames of {width}x{height} looked at, "
+                     "faces of 20 px and more)", hint="a face must be visible, not from behind and not covered", file=file)

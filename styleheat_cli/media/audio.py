@@ -32,13 +32,13 @@ def samples(
     with opened(path) as source:
         stream = sound_stream(source)
         if stream is None:
-            raise InputError(f"{path.name} has no sound", hint="give a file with sound, such as wav, mp3 or mp4")
+            raise InputError(f"{path.name} has no sound", file=path, hint="give a file with sound, such as wav, mp3 or mp4")
         rate = rate or stream.codec_context.sample_rate
         length = None if end_s is None else round((seconds(end_s) - seconds(start_s)) * rate)
         pieces = _mono(source, stream, path, rate, origin + seconds(start_s), length)
         found = _joined(pieces, length)
     if not len(found):
-        raise InputError(f"{path.name} has no sound from {float(start_s):.2f} s on", hint="check --start and --end")
+        raise InputError(f"{path.name} has no sound from {float(start_s):.2f} s on", file=path, hint="check --start and --end")
     return np.nan_to_num(found), rate
 
 

@@ -24,19 +24,19 @@ def check_readable(path: Path) -> None:
     """Raises InputError for a path that is no readable file with something in it."""
     try:
         if path.is_dir():
-            raise InputError(f"{path.name} is a folder", hint="name a file inside it")
+            raise InputError(f"{path.name} is a folder", file=path, hint="name a file inside it")
         if not path.is_file() and path.exists():
-            raise InputError(f"{path} is no regular file", hint="save it to a file first")
+            raise InputError(f"{path} is no regular file", file=path, hint="save it to a file first")
         if path.stat().st_size == 0:
-            raise InputError(f"{path.name} is empty (0 bytes)", hint="copy or download the file again")
+            raise InputError(f"{path.name} is empty (0 bytes)", file=path, hint="copy or download the file again")
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        raise InputError(f"no such file: {path}", hint="check the name and the folder") from None
+        raise InputError(f"no such file: {path}", file=path, hint="check the name and the folder") from None
     except PermissionError:
-        raise InputError(f"{path.name} may not be read", hint="change its permissions") from None
+        raise InputError(f"{path.name} may not be read", file=path, hint="change its permissions") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be opened: {error}", hint="check the path") from None
+        raise InputError(f"{path} cannot be opened: {error}", file=path, hint="check the path") from None
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     try:
         container = av.open(os.path.abspath(path), options=LOCAL, metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
-        raise InputError(f"{path.name} cannot be read: {_why(path, error)}", hint=FETCH_AGAIN) from None
+        raise InputError(f"{path.name} cannot be read: {_why(path, error)}", file=path, hint=FETCH_AGAIN) from None
     with container:
         yield container
 
@@ -67,9 +67,9 @@ def picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
     if not real:
         art = " but cover art" if container.streams.video else ""
         sound = "; it holds sound" if container.streams.audio else ""
-        raise InputError(f"{path.name} has no picture{art}{sound}", hint="give a video or a photo here")
+        raise InputError(f"{path.name} has no picture{art}{sound}", file=path, hint="give a video or a photo here")
     if real[0].codec_context is None:
-        raise InputError(f"{path.name} holds pictures in an unknown codec", hint="convert it to mp4")
+        raise InputError(f"{path.name} holds pictures in an unknown codec", file=path, hint="convert it to mp4")
     return real[0]
 
 

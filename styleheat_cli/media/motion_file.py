@@ -109,7 +109,7 @@ def _migrated(path: Path, notes: dict, arrays: dict) -> tuple[dict[str, str], di
         raise _refusal(path, f"its version is {notes.get('version')!r}") from None
     if version > VERSION:
         raise InputError(
-            f"{path.name} was made by a newer styleheat (motion version {version})", hint="update styleheat"
+            f"{path.name} was made by a newer styleheat (motion version {version})", file=path, hint="update styleheat"
         )
     while version < VERSION:
         if version not in MIGRATIONS:
@@ -163,4 +163,4 @@ def motion_fps(path: Path | str) -> Fraction | None:
 
 
 def _refusal(path: Path, why: str) -> InputError:
-    return InputError(f"{path.name} is no motion file: {why}", hint=HINT)
+    return InputError(f"{path.name} is no motion file: {why}", file=path, hint=HINT)

@@ -35,24 +35,24 @@ def check_output(
     for given in inputs:
         if _same(path, Path(given)):
             raise OutputError(
-                f"{path.name} is also an input", hint="choose another output name; inputs are never changed"
+                f"{path.name} is also an input", file=path, hint="choose another output name; inputs are never changed"
             )
     if (path.exists() or path.is_symlink()) and not overwrite:
-        raise OutputError(f"{path} exists already", hint="-y overwrites it, -n skips it, -o names another file")
+        raise OutputError(f"{path} exists already", file=path, hint="-y overwrites it, -n skips it, -o names another file")
     free = shutil.disk_usage(path.parent).free
     if free < needed_bytes:
         raise OutputError(
             f"{path.parent} has {free / 1e6:.0f} MB free, about {needed_bytes / 1e6:.0f} MB are needed",
-            hint="free some space or choose another folder",
+            file=path, hint="free some space or choose another folder",
         )
 
 
 def _check_name(path: Path) -> None:
     if not path.name or path.name in (".", "..") or "\0" in str(path):
-        raise OutputError(f"{str(path)!r} is no file name", hint="name a file, such as out.mp4")
+        raise OutputError(f"{str(path)!r} is no file name", file=path, hint="name a file, such as out.mp4")
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise OutputError(
-            f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", hint="choose a shorter one"
+            f"the name {path.name[:40]}… is longer than {LONGEST_NAME} bytes", file=path, hint="choose a shorter one"
         )
 
 
@@ -60,22 +60,22 @@ def _check_folder(path: Path) -> None:
     """The folder is there and can be written; the name in it is free or a file."""
     try:
         if path.is_dir():
-            raise OutputError(f"{path} is a folder", hint=f"name a file inside it, such as {path / 'out.mp4'}")
+            raise OutputError(f"{path} is a folder", file=path, hint=f"name a file inside it, such as {path / 'out.mp4'}")
         if not path.parent.exists():
-            raise OutputError(f"no such folder: {path.parent}", hint=f"make it first: mkdir -p {path.parent}")
+            raise OutputError(f"no such folder: {path.parent}", file=path, hint=f"make it first: mkdir -p {path.parent}")
         if not path.parent.is_dir():
-            raise OutputError(f"{path.parent} is a file, not a folder", hint="choose another output name")
+            raise OutputError(f"{path.parent} is a file, not a folder", file=path, hint="choose another output name")
     except OSError as error:
         raise cannot_write(path, error) from None
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"the folder {path.parent} may not be written", hint="choose another folder with -o")
+        raise OutputError(f"the folder {path.parent} may not be written", file=path, hint="choose another folder with -o")
 
 
 def _same(output: Path, given: Path) -> bool:
     try:
         return output.samefile(given)
     except OSError:
-        return output.resolve() == given.resolve()
+        return os.path.realpath(output) == os.path.realpath(given)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -83,12 +83,12 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(
             f"the disk or its quota is full: {path.name} is not finished",
-            hint="free some space or choose another folder with -o",
+            file=path, hint="free some space or choose another folder with -o",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{path} may not be written", hint="choose another folder with -o")
+        return OutputError(f"{path} may not be written", file=path, hint="choose another folder with -o")
     return OutputError(
-        f"{path} cannot be written: {error.strerror or error}", hint="choose another folder or name with -o"
+        f"{path} cannot be written: {error.strerror or error}", file=path, hint="choose another folder or name with -o"
     )
 
 
@@ -151,7 +151,7 @@ def _locked(part: Path, path: Path) -> Iterator[None]:
         if fcntl is None:
             file.close()
         elif not _lock(file):
-            raise OutputError(f"another run is writing {path.name}", hint="wait for it, or choose another name")
+            raise OutputError(f"another run is writing {path.name}", file=path, hint="wait for it, or choose another name")
         yield
 
 

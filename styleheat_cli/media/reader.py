@@ -107,7 +107,7 @@ def frames(clip: Clip, start_s: float | None = None, end_s: float | None = None)
     if not given:
         until = f"{float(end):.2f} s" if end is not None else "its end"
         raise InputError(f"{clip.path.name} shows nothing from {float(start):.2f} s to {until}",
-                         hint=f"the clip lasts {float(clip.duration_s):.2f} s")  # fmt: skip
+                         file=clip.path, hint=f"the clip lasts {float(clip.duration_s):.2f} s")  # fmt: skip
 
 
 def _on_screen_from(start: Fraction, clip: Clip, times: Timeline) -> Iterator[Shown]:

@@ -60,7 +60,7 @@ class Track:
         source = self._held.enter_context(opened(path))
         stream = sound_stream(source)
         if stream is None:
-            raise InputError(f"{path.name} has no sound", hint="--audio-from none makes a silent video")
+            raise InputError(f"{path.name} has no sound", file=path, hint="--audio-from none makes a silent video")
         start = zero_of(path) + seconds(sound.start_s)
         length = None if sound.end_s is None else seconds(sound.end_s) - seconds(sound.start_s)
         self.copied = form.takes_as_it_is(stream.codec_context.name, stream.codec_context.sample_rate)

@@ -43,9 +43,9 @@ def read_image(path: Path) -> np.ndarray:
             with Image.open(path, formats=FORMATS) as image:
                 return _rgb(image, path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(f"{path.name} is larger than 89 megapixels", hint="scale the photo down first") from None
+        raise InputError(f"{path.name} is larger than 89 megapixels", file=path, hint="scale the photo down first") from None
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path.name} is a damaged photo ({error})", hint="save or copy it again") from None
+        raise InputError(f"{path.name} is a damaged photo ({error})", file=path, hint="save or copy it again") from None
 
 
 def _rgb(image: Image.Image, path: Path) -> np.ndarray:

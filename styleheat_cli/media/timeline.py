@@ -116,7 +116,7 @@ def _first_picture(path: Path) -> tuple[int | None, Look]:
     with opened(path) as container:
         picture = next(decoded(container, picture_stream(container, path), path, quiet=True), None)
         if picture is None:
-            raise InputError(f"{path.name} gives no picture", hint="it is damaged or cut short; copy it again")
+            raise InputError(f"{path.name} gives no picture", file=path, hint="it is damaged or cut short; copy it again")
         return picture.pts, Look(picture.height, picture.width, *turn_of(picture), colour_of(picture))
 
 

@@ -91,14 +91,14 @@ class VideoWriter:
             return self._held.__exit__(kind, error, trace)
         with self._held:
             if not self.count:
-                raise OutputError(f"no picture was made for {self.path.name}", hint="check the times asked for")
+                raise OutputError(f"no picture was made for {self.path.name}", file=self.path, hint="check the times asked for")
             with writing(self.path):
                 self._sink.finish()
             self._sink.check(self.count)
 
 
 def _no_sound_in(path: Path) -> OutputError:
-    return OutputError(f"{path.name} cannot carry sound", hint="--audio-from none, or an mp4 as output")
+    return OutputError(f"{path.name} cannot carry sound", file=path, hint="--audio-from none, or an mp4 as output")
 
 
 @contextmanager
@@ -119,7 +119,7 @@ class Photo:
 
     def write(self, image: np.ndarray, pts: int) -> None:
         if self.image is not None:
-            raise OutputError(f"{self.path.name} can hold one picture only", hint="name an mp4, or trim to one frame")
+            raise OutputError(f"{self.path.name} can hold one picture only", file=self.path, hint="name an mp4, or trim to one frame")
         self.image = image
 
     def finish(self) -> None:
@@ -184,11 +184,11 @@ class Film:
                         " they are left out", self.path.name, self.left_out, count, self.time_base)  # fmt: skip
         if found.count != written:
             raise OutputError(f"{self.path.name}: {found.count} of {written} pictures arrived in the file",
-                              hint="is the disk full or failing? try another folder")  # fmt: skip
+                              file=self.path, hint="is the disk full or failing? try another folder")  # fmt: skip
         if self.track and not self.track.empty:
             end = found.sound_s[1] - found.origin * found.time_base if found.sound_s else 0
             if end < self.track.end_s - SOUND_TOLERANCE_S:
-                raise OutputError(f"{self.path.name} lost its sound", hint="try another container, such as .mkv")
+                raise OutputError(f"{self.path.name} lost its sound", file=self.path, hint="try another container, such as .mkv")
 
     def close(self) -> None:
         """Lets go of the file, whatever state it is in."""

@@ -48,7 +48,7 @@ def head_of(path: Path) -> np.ndarray:
     from ..media.reader import frames, probe
 
     clip = probe(path)
-    found = track(frames(clip), height=clip.height, width=clip.width, name=path.name)
+    found = track(frames(clip), height=clip.height, width=clip.width, file=path)
     return crop_image(next(iter(frames(clip))).image, found.crop[0], SIDE)
 
 

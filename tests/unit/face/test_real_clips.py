@@ -4,6 +4,7 @@ Faces and jump cuts were found by eye in the clips; numbers that are measured sa
 """
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from .conftest import centres
 def follow(shared):
     def one(name: str, end_s: float | None = None, **options) -> FaceTrack:
         clip = probe(shared / "data/videos" / name)
-        return track(frames(clip, None, end_s), height=clip.height, width=clip.width, name=name, **options)
+        return track(frames(clip, None, end_s), height=clip.height, width=clip.width, file=Path(name), **options)
 
     return one
 

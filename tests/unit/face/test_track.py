@@ -1,5 +1,7 @@
 """One identity through a clip: late, leaving, returning, crossing, cut, small, turned; and no face at all."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_held_gaps_repeat_the_last_pose():
 
 def test_a_missing_face_fails_by_name_time_and_frame_where_that_is_asked():
     with pytest.raises(FaceError, match=r"talk\.mp4 0\.120 s \(frame 3\): no face"):
-        follow(clip(pictures_with([(120, 110)] * 3 + [None] * 3)), on_missing="fail", name="talk.mp4")
+        follow(clip(pictures_with([(120, 110)] * 3 + [None] * 3)), on_missing="fail", file=Path("talk.mp4"))
 
 
 def crossing(count=48):
@@ -141,7 +143,7 @@ def test_no_face_at_all_says_where_it_looked_and_for_what():
 
 def test_no_frames_is_an_error_that_points_to_the_trim():
     with pytest.raises(FaceError) as caught:
-        track([], height=10, width=10, name="talk.mp4")
+        track([], height=10, width=10, file=Path("talk.mp4"))
     assert "--start" in caught.value.hint
 
 
