@@ -172,7 +172,7 @@ def _report_gaps(shot: Shot, recipe: Recipe) -> tuple[Span, ...]:
             log.warning("%s %s: %s for %d frames; %s. --on-missing-face fail stops instead",
                         name, clock(gap.start_s), gap.why, gap.frames, done)  # fmt: skip
     if not len(shot.motion.times):
-        raise FaceError(f"no face in {shot.clip.path.name}", hint="give a clip with a face of 64 pixels or more")
+        raise FaceError(f"no face in {shot.clip.path.name}", file=shot.clip.path, hint="give a clip with a face of 64 pixels or more")
     return (*shot.face.gaps, *driver)
 
 

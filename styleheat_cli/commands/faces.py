@@ -60,7 +60,7 @@ def _run(given: Faces, talk: Talk) -> None:
         people = find_faces(ahead(frames(clip, start, end)), given.every, total=clip.frames, progress=progress)
     if not people:
         raise FaceError(f"{given.path.name}: no face of 16 pixels or more in {clip.width}x{clip.height} pictures",
-                        hint="a face must be visible, not from behind and not covered")  # fmt: skip
+                        file=given.path, hint="a face must be visible, not from behind and not covered")  # fmt: skip
     if given.thumbnails:
         _write_thumbnails(given.thumbnails, people)
     rows = [content_of(person, clip, given.every) for person in people]

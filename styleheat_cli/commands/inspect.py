@@ -59,7 +59,7 @@ def record_of(path: Path) -> dict[str, Any]:
         record = None
     if not isinstance(record, dict):
         raise InputError(f"{path.name} holds no record of styleheat",
-                         hint="it was made by something else, or another program dropped its metadata")  # fmt: skip
+                         file=path, hint="it was made by something else, or another program dropped its metadata")  # fmt: skip
     return record
 
 
@@ -75,7 +75,7 @@ def _save(record: dict[str, Any], given: Inspect) -> None:
 
     target = given.save_recipe
     if "recipe" not in record:
-        raise InputError(f"{given.path.name} holds no recipe", hint="only results of an edit do")
+        raise InputError(f"{given.path.name} holds no recipe", file=given.path, hint="only results of an edit do")
     build(record["recipe"], where=Where(given.path.name, {}))
     check_output(target, overwrite=given.overwrite, inputs=[given.path])
     with part_of(target) as part:

@@ -72,7 +72,7 @@ class Reenact(Edit):
             driving = moved(driving, shift)
             times = shot.own.times[shot.own.times < end_of(driving)]
         if not len(times):
-            raise InputError(f"{self.driving.name} ends before it begins to drive", hint="lower --driving-start")
+            raise InputError(f"{self.driving.name} ends before it begins to drive", file=self.driving, hint="lower --driving-start")
         controls = Controls(
             relative=self.relative,
             region=self.region,

@@ -9,6 +9,7 @@ import pytest
 from styleheat_cli import __version__
 from styleheat_cli.app import app
 from styleheat_cli.commands.docs import commands_of
+from styleheat_cli.errors import InputError, OutputError
 from tests.synthetic import corners, numbered_frames, photo, write_clip
 
 COMMANDS = dict(commands_of(app))
@@ -93,6 +94,7 @@ def test_an_error_is_one_message_and_its_code_with_or_without_json(cli, files, m
     assert "Traceback" not in called.err and called.out == ""
     told = cli(*arguments, "--json").json["error"]
     assert told["code"] == code and message in told["message"] and told["hint"]
+    assert bool(told["file"]) == (code in (InputError.exit_code, OutputError.exit_code)) and told["time_s"] is None
     assert sorted(files.iterdir()) == before
 
 

@@ -52,8 +52,9 @@ def test_held_gaps_repeat_the_last_pose():
 
 
 def test_a_missing_face_fails_by_name_time_and_frame_where_that_is_asked():
-    with pytest.raises(FaceError, match=r"talk\.mp4 0\.120 s \(frame 3\): no face"):
+    with pytest.raises(FaceError, match=r"talk\.mp4 0\.120 s \(frame 3\): no face") as caught:
         follow(clip(pictures_with([(120, 110)] * 3 + [None] * 3)), on_missing="fail", file=Path("talk.mp4"))
+    assert caught.value.file == Path("talk.mp4") and caught.value.time_s == pytest.approx(0.12)
 
 
 def crossing(count=48):
@@ -138,7 +139,7 @@ def test_turned_faces_are_found_and_their_crop_is_upright(turns):
 
 def test_no_face_at_all_says_where_it_looked_and_for_what():
     with pytest.raises(FaceError, match=rf"wall\.mp4: no face from 0\.0 s to 0\.2 s \(6 frames of {WIDTH}x{HEIGHT}"):
-        follow(clip([scene()] * 6), name="wall.mp4")
+        follow(clip([scene()] * 6), file=Path("wall.mp4"))
 
 
 def test_no_frames_is_an_error_that_points_to_the_trim():
