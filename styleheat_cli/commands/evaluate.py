@@ -53,9 +53,11 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(given: Evaluating, talk: Talk) -> None:
     """Run the evaluation and print its tables, or its JSON."""
+    from ..engine import Engine
+
     task = _task(given)
     with talking(talk) as progress:
-        content = task.run(device=given.device, progress=progress)
+        content = task.run(Engine(task.weights, device=given.device, seed=task.seed), progress)
     if talk.json_:
         result_json(content)
     else:

@@ -74,7 +74,7 @@ class Evaluate(Task):
     seed: int = 0
     """Where randomness starts."""
 
-    def run(self, *, device: str = "auto", progress: Progress = silent) -> dict[str, Any]:
+    def run(self, engine: Engine, progress: Progress = silent) -> dict[str, Any]:
         """All tasks, as JSON data; also written to `results.json` in the output folder.
 
         Raises:
@@ -84,8 +84,8 @@ class Evaluate(Task):
         from ..metrics.report import provenance
 
         self._check()
-        engine = self._engine(device) if self.ours else None
-        found = {task: self._task(task, engine, progress) for task in self.tasks}
+        ours = engine if self.ours else None
+        found = {task: self._task(task, ours, progress) for task in self.tasks}
         content = {
             **provenance(), "commit": commit(), "data": self._folder().name, "weights": self.weights, "tasks": found,
         }  # fmt: skip
@@ -126,11 +126,6 @@ class Evaluate(Task):
                 raise RecipeError(f"--outputs {given}: not NAME=FOLDER", hint="--outputs FOMM=results/fomm")
             named[name] = Path(folder).expanduser()
         return named
-
-    def _engine(self, device: str) -> Engine:
-        from ..engine import Engine
-
-        return Engine(self.weights, device=device, seed=self.seed)
 
     def _step(self, task: str) -> dict[str, Any]:
         """The task's step, without the files."""

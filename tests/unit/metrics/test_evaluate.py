@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from styleheat_cli.engine import Engine
 from styleheat_cli.errors import InputError, PartialError, RecipeError
 from styleheat_cli.metrics.cases import Case, cases_of, outputs_of
 from styleheat_cli.metrics.evaluation import STILL, Bench, commit, evaluate
@@ -199,11 +200,11 @@ def test_the_held_out_identities_are_not_in_the_rest_of_the_data(request, shared
 
 def test_an_operation_that_is_not_there_and_a_wrong_output_are_refused_before_anything_is_loaded(data, tmp_path):
     with pytest.raises(RecipeError, match="no operation jump"):
-        Evaluate(data=data, options={"same-id": {"op": "jump"}}).run()
+        Evaluate(data=data, options={"same-id": {"op": "jump"}}).run(Engine())
     with pytest.raises(RecipeError, match="NAME=FOLDER"):
-        Evaluate(data=data, outputs=("x",), ours=False).run()
+        Evaluate(data=data, outputs=("x",), ours=False).run(Engine())
     with pytest.raises(RecipeError, match="names no data"):
-        Evaluate().run()
+        Evaluate().run(Engine())
     with pytest.raises(ValidationError):
         Evaluate(tasks=("juggle",))
 
