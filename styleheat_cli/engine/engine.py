@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..face.morphable import Morphable
     from .heal import Healing
     from .retarget import Controls
+    from .stream import Painter
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +32,51 @@ class Engine:
     """A family of weights on a device: components by role, each loaded when it is first needed.
 
     device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises MachineError where there is no such device.
+    dtype: `auto`, `float32`, `bf16` or `fp16`, for what a family can do in a half type; `auto` takes one on GPUs only.
     """
 
     def __init__(
-        self, weights: str | Path = "default", device: str = "auto", seed: int = 0, checkpoints: Path | None = None
-    ):
+        self, weights: str | Path = "default", device: str = "auto", seed: int = 0, checkpoints: Path | None = None,
+        dtype: str = "auto",
+    ):  # fmt: skip
         self.family: Family = load_family(weights, checkpoints)
-        self.wanted_device, self.seed = device, seed
+        self.wanted_device, self.wanted_dtype, self.seed = device, dtype, seed
 
     @cached_property
     def device(self) -> torch.device:
         return find_device(self.wanted_device)
 
     @cached_property
+    def dtype(self) -> torch.dtype:
+        import torch
+
+        if self.wanted_dtype == "auto":
+            half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            return torch.bfloat16 if half else torch.float32
+        return {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.wanted_dtype]
+
+    @cached_property
+    def painter(self) -> Painter:
+        """How this family makes pictures: the architecture of its generator decides."""
+        if self.family.component("generator").architecture == "stylegan2":
+            from .published_pass import Published
+
+            return Published(self)
+        from .performance import Performer
+
+        return Performer(self)
+
+    @cached_property
     def morphable(self) -> Morphable:
-        """The recon role of the embedded family: the landmark morphable model."""
+        """The landmark morphable model: the family's own, or the embedded one, in whose space all edits are made."""
         from safetensors.numpy import load_file
 
         from ..face.morphable import Morphable
 
-        arrays = load_file(self.family.component("recon").path())
+        recon = self.family.components.get("recon")
+        if recon is None or recon.architecture != "morphable":
+            recon = load_family("default").component("recon")
+        arrays = load_file(recon.path())
         try:
             return Morphable(**{k: v.astype(np.int64 if v.dtype.kind == "i" else np.float64) for k, v in arrays.items()})
         except TypeError as error:
@@ -92,7 +118,7 @@ class Engine:
             clip, track = self._track(path, face, start_s, end_s, on_missing_face, progress)
             from ..face.coefficients import motion_of
 
-            motion = motion_of(self.morphable, track, clip)
+            motion = self.painter.read(motion_of(self.morphable, track, clip), track)
         return smoothed(motion, smooth_s)
 
     def shot(
@@ -104,7 +130,7 @@ class Engine:
 
         clip, track = self._track(Path(path), face, start_s, end_s, on_missing_face, progress)
         person = person_of(self.morphable, track)
-        own = motion_of(self.morphable, track, clip, person)
+        own = self.painter.read(motion_of(self.morphable, track, clip, person), track)
         return Shot(clip, track, own, own, person)
 
     def _track(self, path, face, start_s, end_s, on_missing_face, progress) -> tuple[Clip, FaceTrack]:
@@ -114,10 +140,11 @@ class Engine:
 
         clip = probe(path)
         total = _count(clip, start_s, end_s)
-        return clip, track(
+        found = track(
             ahead(frames(clip, start_s, end_s), 4), select=face, height=clip.height, width=clip.width,
             on_missing=on_missing_face, total=total, progress=progress, file=clip.path,
         )  # fmt: skip
+        return clip, self.painter.framed(found)
 
     def retarget(self, shot: Shot, driving: MotionTrack, times: np.ndarray, controls: Controls) -> MotionTrack:
         """What the source performs at these times when it follows the driver."""
@@ -127,25 +154,13 @@ class Engine:
 
     def render(self, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
         """The frames of the shot's motion, in order: full frames, or the aligned square of `size` pixels."""
-        from .performance import perform
+        from .stream import perform
 
-        _one_thread_each()
-        return perform(self, shot, size=size, crop=crop)
+        return perform(self.painter, shot, size=size, crop=crop)
 
     def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A head's crop (512, 512, 3) uint8 through the pass with its own motion, and by encoder and generator alone."""
-        from .performance import reconstruct
-
-        return reconstruct(self, image)
-
-
-def _one_thread_each() -> None:
-    """Decoding, rendering and encoding have a thread each; threads inside their small steps would only wait for another."""
-    import cv2
-    import torch
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+        return self.painter.reconstruct(image)
 
 
 def find_device(name: str) -> torch.device:

@@ -1,4 +1,4 @@
-"""The one streaming pass over frames: each output time's source frame, its target, its picture."""
+"""The embedded family's pictures: a source frame taken apart, its target mesh, its picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..face.align import crop_image, paste
+from ..face.align import crop_image
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
-from ..shot import Clip, Frame, Shot
+from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
 from .heal import Feature, heal, invert, invert_mouth
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, with_open_eyes
@@ -23,7 +23,6 @@ from .synthesis import warped
 if TYPE_CHECKING:
     from .engine import Engine
 
-CROP_SIDE = 512  # side of the aligned square unless told otherwise
 LARGEST_SIDE = 1536  # the head is worked on at its own resolution up to this
 SEEN = np.array([1.2, 1.0, 1.0])
 """Times the pitch, yaw and roll by which a picture is turned, so that they are seen in full: a warped picture keeps the light
@@ -45,22 +44,42 @@ class Stage:
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
 
 
-def perform(engine: Engine, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
-    """The output's frames in order; where the source has no face, its own picture."""
-    stage = None
-    for row, (source_row, frame) in enumerate(_source_frames(shot)):
-        timed = _timed(shot, row, frame)
-        square, side = _square(shot.face.crop[source_row], size or CROP_SIDE if crop else None)
-        if not _has_face(shot, source_row):
-            image = crop_image(frame.image, square, side) if crop else frame.image
-            yield Frame(row, timed.pts, timed.time, image)
-            continue
-        if stage is None or not shot.clip.still:
-            stage = make_stage(engine, shot, frame, source_row, square, side, stage)
-        image, changed = picture(engine, shot, stage, row)
-        if not crop:
-            image = paste(stage.frame.image, image, changed * rim(stage.plate.side), stage.crop)
-        yield Frame(row, timed.pts, timed.time, image)
+class Performer:
+    """The embedded family's painter."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        one_thread_each()
+
+    def framed(self, face: FaceTrack) -> FaceTrack:
+        return face
+
+    def read(self, motion: MotionTrack, face: FaceTrack) -> MotionTrack:
+        return motion
+
+    def square(self, crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
+        return working_square(crop, size)
+
+    def stage(
+        self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None = None
+    ) -> Stage:
+        return make_stage(self.engine, shot, frame, row, crop, side, before)
+
+    def pictures(self, shot: Shot, stage: Stage, rows: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for row in rows:
+            image, changed = picture(self.engine, shot, stage, row)
+            yield image, changed * rim(stage.plate.side)
+
+    def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return reconstruct(self.engine, image)
+
+
+def one_thread_each() -> None:
+    """Decoding, rendering and encoding have a thread each; threads inside their small steps would only wait for another."""
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def make_stage(
@@ -156,10 +175,9 @@ def _place(shot: Shot, row: int, stage: Stage, angles: np.ndarray) -> tuple[floa
     return float(scale), rotation(angles), at
 
 
-def _square(crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
+def working_square(crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
     """The crop (2, 3) to work in, and its side in pixels: as given, or, where the result goes back into the frame, laid on
     the frame's own pixels, so that nothing is resampled but by the flow."""
-    crop = crop.astype(np.float64)
     if size is not None:
         return crop, size
     side = max(64, round(1 / np.sqrt(np.linalg.det(crop[:, :2]))))
@@ -167,40 +185,6 @@ def _square(crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
         return crop, min(side, LARGEST_SIDE)
     corner = np.round(-crop[:, 2] * side)
     return np.column_stack([np.eye(2), -corner]) / side, side
-
-
-def _has_face(shot: Shot, row: int) -> bool:
-    return bool(shot.face.seen[row])
-
-
-def _source_frames(shot: Shot) -> Iterator[tuple[int, Frame]]:
-    """For each output row the source's row and frame on screen at that time."""
-    from ..media.ahead import ahead
-    from ..media.reader import frames
-
-    times = shot.motion.times
-    if shot.clip.still:
-        still = next(iter(frames(shot.clip)))
-        for _ in times:
-            yield 0, still
-        return
-    rows = np.searchsorted(shot.face.times, times + 1e-6, side="right") - 1
-    stop = float(shot.face.times[-1]) + 1e-6
-    stream = enumerate(ahead(frames(shot.clip, float(shot.face.times[0]), stop), 4))
-    row, frame = next(stream)
-    for wanted in rows:
-        while row < wanted:
-            row, frame = next(stream)
-        yield row, frame
-
-
-def _timed(shot: Shot, row: int, frame: Frame) -> Frame:
-    """The output row's exact time: that of the timeline's own frame."""
-    timeline = shot.timeline or shot.clip
-    base = timeline.time_base
-    first = round(Fraction(float(shot.motion.times[0])) / base)
-    pts = round(Fraction(float(shot.motion.times[row])) / base) - first
-    return Frame(row, pts, pts * base, frame.image)
 
 
 def rim(side: int) -> np.ndarray:
