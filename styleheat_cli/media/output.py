@@ -10,7 +10,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,25 +100,26 @@ def part_of(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     part = path.with_name(_part_name(path.name)).absolute()
+    _unfinished[part] = os.getpid()
     with _stops_raise(), _locked(part, path):
-        _unfinished[part] = os.getpid()
         try:
             yield part
             _take_name(part, path)
         finally:
             part.unlink(missing_ok=True)
-            _unfinished.pop(part)
+    _unfinished.pop(part)
 
 
 _unfinished: dict[Path, int] = {}
-"""Part files of this process. A signal can break in anywhere, also between two lines of the clean-up above."""
+"""Part files of this process. A signal can break in anywhere, also before the lock is held and in the clean-up above."""
 
 
 @atexit.register
 def _remove_unfinished() -> None:
     for part, owner in _unfinished.items():
-        if owner == os.getpid():
-            part.unlink(missing_ok=True)
+        if owner == os.getpid() and part.exists():
+            with suppress(OSError, OutputError), _locked(part, part):
+                part.unlink(missing_ok=True)
 
 
 def _part_name(name: str) -> str:
