@@ -13,7 +13,7 @@ PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3,\
 	$(shell $(python) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(python)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := check
-.PHONY: check setup demo test thorough quick lint docs bench evaluate dist train-default clean
+.PHONY: check setup demo test quick lint docs bench evaluate dist train-default clean
 
 check: lint quick
 
@@ -29,10 +29,6 @@ demo: $(INSTALLED)
 	$(BIN)/styleheat demo --output-dir $(OUT) --overwrite
 
 test: $(INSTALLED)
-	$(BIN)/pytest -rs -m 'not gpu and not weights and not slow' $(PYTEST)
-	$(BIN)/pytest -rs -m 'slow and not gpu and not weights' tests/e2e tests/cli $(PYTEST)
-
-thorough: $(INSTALLED)
 	$(BIN)/pytest -rs -m 'not gpu and not weights' $(PYTEST)
 
 quick: $(INSTALLED)
