@@ -133,7 +133,7 @@ def _find(item: Item, landmarker: Landmarker) -> tuple[np.ndarray, np.ndarray, n
         largest = max(faces, key=lambda face: np.ptp(face[:, 0]) * np.ptp(face[:, 1]))[None]
         return largest, crops(largest, np.zeros(1)), np.zeros(1)
     try:
-        face = track(frames(clip), height=clip.height, width=clip.width, name=item.name)
+        face = track(frames(clip), height=clip.height, width=clip.width, file=item.path)
     except FaceError:
         return _nothing(item)
     landmarks = np.array(face.landmarks[:], np.float32)
