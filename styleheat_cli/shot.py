@@ -134,6 +134,7 @@ class MotionTrack:
     clip: Clip | None = None
     gaps: tuple[Span, ...] = ()
     cuts: tuple[float, ...] = ()
+    reading: Reading | None = None  # what Deep3D makes of it, where it was asked
 
     @property
     def expression(self) -> np.ndarray:
@@ -161,6 +162,11 @@ class MotionTrack:
         """(T, 2) the head's origin in pixels of the frame."""
         return self.coeffs[:, 71:73] + self.coeffs[:, 67:69] * self.coeffs[:, 70:71]
 
+    @property
+    def read_by(self) -> str:
+        """What the motion was read with: `deep3d` or `landmarks`."""
+        return "landmarks" if self.reading is None else "deep3d"
+
     def window(self, frame: int) -> np.ndarray:
         """(27, 73): the paper's window around a frame, edge-clamped."""
         rows = np.arange(frame - WINDOW_RADIUS, frame + WINDOW_RADIUS + 1)
@@ -182,12 +188,35 @@ class MotionTrack:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The same moments in two spaces: as the landmark model has them, and as Deep3D reads them (`bfm`: expression,
+    angles and translation; its crop numbers are not kept). What is edited later is told by the change of the first."""
+
+    landmark: MotionTrack
+    bfm: MotionTrack
+
+    def moved(self, by_s: float) -> Reading:
+        """The same, later by so many seconds."""
+        return Reading(*(track.with_(times=track.times + by_s) for track in (self.landmark, self.bfm)))
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A voice as numbers: mel (M, 80) base-10 log magnitudes, `rate` rows a second, row 0 at 0 s; length in seconds."""
+
+    path: Path
+    mel: np.ndarray
+    rate: float
+    length_s: float
+
+
+@dataclass(frozen=True)
 class Shot:
     """What a step receives and returns: the source clip, its face, and the motion that it shall perform.
 
     `own` is the motion that the source itself has (one row a source frame), `motion` the one to render (one row an
     output frame); `person` is whose face it is. `timeline` is the clip whose frame times the output has, `driving`
-    the clip that was followed, if any.
+    the clip that was followed, if any. `inversion` is the source as a generator holds it, where one was given.
     """
 
     clip: Clip
@@ -197,6 +226,7 @@ class Shot:
     person: Person
     timeline: Clip | None = None
     driving: Clip | None = None
+    inversion: Any = None
 
     def with_(self, **changes: Any) -> Shot:
         return replace(self, **changes)

@@ -107,6 +107,11 @@ class Component:
             tensors |= {key: tensor for key, tensor in winning.items() if key in tensors}
         return tensors
 
+    def digest(self) -> str:
+        """SHA-256 that the stored file has to have; empty where it is not there."""
+        found = self.find()
+        return self._expected(found).sha256 if found else ""
+
     def remedy(self) -> str:
         """The command that brings the file back."""
         if self.source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..face.morphable import Morphable
     from .heal import Healing
+    from .inversion import Inversion
     from .retarget import Controls
     from .stream import Painter
 
@@ -148,9 +150,17 @@ class Engine:
 
     def retarget(self, shot: Shot, driving: MotionTrack, times: np.ndarray, controls: Controls) -> MotionTrack:
         """What the source performs at these times when it follows the driver."""
+        from .bridge import followed
         from .retarget import retarget
 
-        return retarget(self.morphable, shot.own, driving, times, controls)
+        made = retarget(self.morphable, shot.own, driving, times, controls)
+        return made.with_(reading=followed(self.morphable, shot.own, driving, made, controls))
+
+    def inversion(self, path: Path, clip: Clip) -> Inversion:
+        """A saved inversion of this very clip with this family. Raises InputError for any other."""
+        from .inverting import given
+
+        return given(path, clip, self.family)
 
     def render(self, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
         """The frames of the shot's motion, in order: full frames, or the aligned square of `size` pixels."""
@@ -160,7 +170,9 @@ class Engine:
 
     def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A head's crop (512, 512, 3) uint8 through the pass with its own motion, and by encoder and generator alone."""
-        return self.painter.reconstruct(image)
+        from .stream import reconstruct
+
+        return reconstruct(self, image)
 
 
 def find_device(name: str) -> torch.device:
@@ -184,7 +196,8 @@ def smoothed(motion: MotionTrack, seconds: float) -> MotionTrack:
     if seconds <= 0 or len(motion.times) < 3:
         return motion
     coeffs = smooth(motion.coeffs, motion.times, seconds, cuts=motion.cuts, seen=motion.seen)
-    return motion.with_(coeffs=coeffs.astype(np.float32))
+    reading = motion.reading and replace(motion.reading, bfm=smoothed(motion.reading.bfm, seconds))
+    return motion.with_(coeffs=coeffs.astype(np.float32), reading=reading)
 
 
 def _between(motion: MotionTrack, start_s: float | None, end_s: float | None) -> MotionTrack:

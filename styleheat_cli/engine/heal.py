@@ -56,7 +56,7 @@ class Feature:
 @torch.inference_mode()
 def invert(healing: Healing, image: np.ndarray) -> tuple[Tensor, Tensor]:
     """f (1, C, 64, 64) and w (1, D) of a whole crop (S, S, 3) uint8."""
-    return healing.encoder(to_tensor(_at_512(image)[None]).to(healing.like))
+    return healing.encoder(to_tensor(at_512(image)[None]).to(healing.like))
 
 
 @torch.inference_mode()
@@ -65,12 +65,12 @@ def invert_mouth(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> 
     points = landmarks[:, :2] * (SIDE / len(image))
     corner = window_corner(points)
     columns, rows = (slice(c, c + WINDOW) for c in corner)
-    f, w = healing.encoder(to_tensor(_at_512(image)[None, rows, columns]).to(healing.like))
+    f, w = healing.encoder(to_tensor(at_512(image)[None, rows, columns]).to(healing.like))
     lips = torch.from_numpy(drawn(points[list(INNER_LIPS)] - corner, (WINDOW, WINDOW)))[None, None]
     return Feature(f, w, corner, F.avg_pool2d(lips, STRIDE).to(healing.like))
 
 
-def _at_512(image: np.ndarray) -> np.ndarray:
+def at_512(image: np.ndarray) -> np.ndarray:
     if len(image) == SIDE:
         return image
     return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if len(image) > SIDE else cv2.INTER_CUBIC)

@@ -7,7 +7,6 @@ StyleHEAT's supplement, section "GAN inversion", with the prior of Zhu et al. 20
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..checkpoints.load import load_network
 from ..checkpoints.manifest import Family
 from ..errors import InputError
+from ..media.output import part_of
 from ..networks.directions import AverageCode, CodePrior
 from ..networks.e4e import Encoder4Editing
 from ..networks.hfgi import Aligner, ConsultationEncoder
@@ -44,10 +44,19 @@ class Inverter:
     consultation: ConsultationEncoder
 
     @classmethod
-    def of(cls, family: Family, device: torch.device | str = "cpu") -> Inverter:
-        """The networks with a family's weights."""
-        roles = ("encoder", "average_code", "generator", "aligner", "refiner")
-        return cls(*(load_network(family.component(role), device) for role in roles))
+    def of(
+        cls, family: Family, generator: Generator, device: torch.device | str = "cpu", encoders: bool = True
+    ) -> Inverter:
+        """The networks with a family's weights, round a generator that is loaded already.
+
+        Without `encoders` they cannot invert, only bring a residual back into an edited picture.
+        """
+
+        def load(role: str) -> nn.Module:
+            return load_network(family.component(role), device)
+
+        encoder, average = map(load, ("encoder", "average_code")) if encoders else (None, None)
+        return cls(encoder, average, generator, *map(load, ("aligner", "refiner")))
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,21 @@ class Inversion:
     """A picture as the generator holds it.
 
     image: (N, 3, S, S) reconstruction in [-1, 1]; codes: (N, 18, 512); f: (N, 512, 64, 64), condition applied;
-    condition: scale and shift that gave f, or nothing where f was optimised.
+    condition: scale and shift that gave f, or nothing where f was optimised; residual: (N, 3, 256, 256), what the codes
+    alone lack of the picture, where it is known. The embedded family's are of its own shapes.
     """
 
     image: Tensor
     codes: Tensor
     f: Tensor
     condition: tuple[Tensor, Tensor] | None = None
+    residual: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Inversion:
+        """The same on a device."""
+        condition = None if self.condition is None else tuple(part.to(device) for part in self.condition)
+        residual = None if self.residual is None else self.residual.to(device)
+        return Inversion(self.image.to(device), self.codes.to(device), self.f.to(device), condition, residual)
 
 
 def encode(networks: Inverter, image: Tensor) -> Encoding:
@@ -85,7 +102,7 @@ def decode(networks: Inverter, encoding: Encoding, size: int = SIDE) -> Inversio
     """The encoding with its residual brought back through the feature f."""
     condition = networks.consultation(networks.aligner(encoding.residual, encoding.image))
     made = networks.generator(encoding.codes, Conditions(inversion=condition))
-    return Inversion(resize(made.image.clamp(-1, 1), size), encoding.codes, made.f, condition)
+    return Inversion(resize(made.image.clamp(-1, 1), size), encoding.codes, made.f, condition, encoding.residual)
 
 
 def invert(networks: Inverter, image: Tensor) -> Inversion:
@@ -240,10 +257,11 @@ def write_inversion(path: Path, inversion: Inversion, notes: Mapping[str, str] |
     tensors = {"image": inversion.image, "codes": inversion.codes, "f": inversion.f}
     if inversion.condition is not None:
         tensors |= {"scale": inversion.condition[0], "shift": inversion.condition[1]}
+    if inversion.residual is not None:
+        tensors["residual"] = inversion.residual
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, {"format": FORMAT, "version": VERSION, **(notes or {})})
-    os.replace(temporary, path)
+    with part_of(path) as part:
+        save_file(tensors, part, {"format": FORMAT, "version": VERSION, **(notes or {})})
 
 
 def read_inversion(path: Path) -> tuple[Inversion, dict[str, str]]:
@@ -264,7 +282,7 @@ def read_inversion(path: Path) -> tuple[Inversion, dict[str, str]]:
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise InputError(f"{path.name} holds numbers that are not finite", hint=hint)
     condition = (tensors["scale"], tensors["shift"]) if {"scale", "shift"} <= set(tensors) else None
-    return Inversion(tensors["image"], tensors["codes"], tensors["f"], condition), notes
+    return Inversion(tensors["image"], tensors["codes"], tensors["f"], condition, tensors.get("residual")), notes
 
 
 def cache_key(picture: bytes, family: str, method: str, steps: int) -> str:

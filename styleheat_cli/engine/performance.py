@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,8 +12,13 @@ import numpy as np
 from ..face.align import crop_image
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
-from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
-from .heal import Feature, heal, invert, invert_mouth
+from ..media.pixels import to_images
+from ..progress import Progress, silent
+from ..shot import FaceTrack, Frame, MotionTrack, Shot
+from .fitting import encoded, fitted, mouth_of
+from .heal import Feature, heal, invert_mouth
+from .inversion import Inversion
+from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, with_open_eyes
 from .synthesis import warped
@@ -47,6 +50,8 @@ class Stage:
 class Performer:
     """The embedded family's painter."""
 
+    methods = ("encode", "optimise")
+
     def __init__(self, engine: Engine):
         self.engine = engine
         one_thread_each()
@@ -65,13 +70,20 @@ class Performer:
     ) -> Stage:
         return make_stage(self.engine, shot, frame, row, crop, side, before)
 
-    def pictures(self, shot: Shot, stage: Stage, rows: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def pictures(
+        self, shot: Shot, stage: Stage, rows: range
+    ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
         for row in rows:
             image, changed = picture(self.engine, shot, stage, row)
-            yield image, changed * rim(stage.plate.side)
+            yield image, lambda changed=changed: changed * rim(stage.plate.side)
 
-    def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return reconstruct(self.engine, image)
+    def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
+        if method == "encode":
+            return encoded(self.engine.healing, image)
+        return fitted(self.engine.healing, image, steps, told(steps, progress))
+
+    def given_back(self, inversion: Inversion) -> np.ndarray:
+        return to_images(inversion.image)[0]
 
 
 def one_thread_each() -> None:
@@ -95,7 +107,11 @@ def make_stage(
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
-    return Stage(frame, crop, plate, invert_mouth(engine.healing, image, landmarks), fit.angles[0], seen, seen - explained)
+    if shot.inversion is None:
+        feature = invert_mouth(engine.healing, image, landmarks)
+    else:
+        feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
+    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained)
 
 
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
@@ -121,27 +137,6 @@ def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     scale, turn, shift = place = _place(shot, row, stage, angles)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]
     return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
-
-
-def reconstruct(engine: Engine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A crop (S, S, 3) uint8 through the whole pass with its own motion, and by encoder and generator alone.
-
-    The first is what rendering gives where nothing is edited, detail, eyes and mouth included. Raises FaceError.
-    """
-    from ..face.coefficients import motion_of, person_of
-    from ..face.track import track
-    from ..media.pixels import to_images
-
-    side = len(image)
-    frame = Frame(0, 0, Fraction(0), image)
-    face = track([frame], height=side, width=side, file=Path("the crop"))
-    face = replace(face, crop=np.array([[[1 / side, 0, 0], [0, 1 / side, 0]]], np.float32))
-    person = person_of(engine.morphable, face)
-    own = motion_of(engine.morphable, face, person=person)
-    shot = Shot(Clip(Path(), side, side, Fraction(0), 1, Fraction(0), still=True), face, own, own, person)
-    made = picture(engine, shot, make_stage(engine, shot, frame, 0, face.crop[0].astype(np.float64), side), 0)[0]
-    plain = engine.healing.generator(*invert(engine.healing, image))
-    return made, to_images(plain)[0]
 
 
 def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:

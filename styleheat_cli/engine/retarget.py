@@ -83,11 +83,16 @@ def _anchor(model: Morphable, driving: MotionTrack, controls: Controls) -> np.nd
 
 
 def _calm(model: Morphable, expression: np.ndarray) -> np.ndarray:
-    """(64,) mean of the least expressive frames: those nearest to the model's neutral, lips closed before all."""
+    """(64,) mean of the least expressive frames."""
+    return expression[calm_rows(model, expression)].mean(0)
+
+
+def calm_rows(model: Morphable, expression: np.ndarray) -> np.ndarray:
+    """Indices of the least expressive frames of (T, 64): those nearest to the model's neutral, lips closed before all."""
     parted = expression @ opening_rows(model)[2] / AJAR
     size = np.square(expression).mean(1) + np.square(parted)
     count = max(1, round(CALM_SHARE * len(size)))
-    return expression[np.argsort(size, kind="stable")[:count]].mean(0)
+    return np.argsort(size, kind="stable")[:count]
 
 
 def _angles(mine, theirs, anchor, controls):

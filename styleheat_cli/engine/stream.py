@@ -6,21 +6,33 @@ result goes back into the frame is the same for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..face.align import crop_image, paste
-from ..shot import FaceTrack, Frame, MotionTrack, Shot
+from ..progress import Progress, silent
+from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .inversion import Inversion
 
 CROP_SIDE = 512  # side of the aligned square unless told otherwise
 
 
 class Painter(Protocol):
-    """How a family makes pictures: the networks behind it, ready to run."""
+    """How a family makes pictures: the networks behind it, ready to run.
+
+    methods: ways to invert a picture, the usual one first.
+    """
+
+    methods: tuple[str, ...]
 
     def framed(self, face: FaceTrack) -> FaceTrack:
         """The track with the squares round the head as this family wants them."""
@@ -34,11 +46,15 @@ class Painter(Protocol):
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Any) -> Any:
         """A source frame ready to perform; `before` is the stage before it, if any."""
 
-    def pictures(self, shot: Shot, stage: Any, rows: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For output rows: the square (S, S, 3) uint8, and (S, S) float32 how much of it goes back into the frame."""
+    def pictures(self, shot: Shot, stage: Any, rows: range) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        """For output rows: the square (S, S, 3) uint8, and what tells how much of it goes back into the frame: (S, S)
+        float32 in [0, 1]."""
 
-    def reconstruct(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A head's crop (S, S, 3) uint8 through the whole pass with its own motion, and by inversion alone."""
+    def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
+        """The inversion of a square (S, S, 3) uint8 by one of `methods`."""
+
+    def given_back(self, inversion: Inversion) -> np.ndarray:
+        """(S, S, 3) uint8: the picture that an inversion alone gives."""
 
 
 def perform(painter: Painter, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
@@ -52,7 +68,33 @@ def perform(painter: Painter, shot: Shot, *, size: int | None = None, crop: bool
             continue
         stage = painter.stage(shot, frame, source_row, square, side, stage)
         for row, (image, mask) in zip(rows, painter.pictures(shot, stage, rows), strict=True):
-            yield timed(shot, row, image if crop else paste(frame.image, image, mask, square))
+            yield timed(shot, row, image if crop else paste(frame.image, image, mask(), square))
+
+
+def reconstruct(engine: Engine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A crop (S, S, 3) uint8 through the whole pass with its own motion, and by inversion alone.
+
+    The first is what rendering gives where nothing is edited, detail, eyes and mouth included. Raises FaceError.
+    """
+    shot, painter, side = shot_of(engine, image), engine.painter, len(image)
+    frame = Frame(0, 0, Fraction(0), image)
+    stage = painter.stage(shot, frame, 0, shot.face.crop[0].astype(np.float64), side, None)
+    made = next(painter.pictures(shot, stage, range(1)))[0]
+    plain = painter.given_back(painter.invert(image, painter.methods[0], 0))
+    return made, plain if len(plain) == side else crop_image(plain, np.eye(2, 3) / len(plain), side)
+
+
+def shot_of(engine: Engine, image: np.ndarray) -> Shot:
+    """A still shot of a crop (S, S, 3) uint8, the crop its square. Raises FaceError."""
+    from ..face.coefficients import motion_of, person_of
+    from ..face.track import track
+
+    side = len(image)
+    face = track([Frame(0, 0, Fraction(0), image)], height=side, width=side, file=Path("the crop"))
+    face = replace(face, crop=(np.eye(2, 3) / side).astype(np.float32)[None])
+    person = person_of(engine.morphable, face)
+    own = motion_of(engine.morphable, face, person=person)
+    return Shot(Clip(Path(), side, side, Fraction(0), 1, Fraction(0), still=True), face, own, own, person)
 
 
 def showings(shot: Shot) -> Iterator[tuple[int, Frame, range]]:

@@ -6,10 +6,14 @@ Conventions: 68 landmarks in the order of iBUG 300-W, x right, y down, in pixels
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+
+from .regions import IBUG_68
+from .smooth import smooth
 
 NETWORK_SIDE = 224
 """Side of the picture that Deep3D sees."""
@@ -96,6 +100,30 @@ def ffhq_quad(landmarks: np.ndarray) -> np.ndarray:
     y = np.array([-x[1], x[0]])
     centre = eyes + down * 0.1
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
+
+
+def ffhq_squares(
+    landmarks: Sequence[np.ndarray] | np.ndarray, times: np.ndarray, cuts: Iterable[float] = (),
+    seen: np.ndarray | None = None, seconds: float = 1.2,
+) -> np.ndarray:  # fmt: skip
+    """(T, 2, 3) float32 frame pixels -> unit square: the FFHQ crop of each frame, on a smooth path through each shot.
+
+    Args:
+        landmarks: (T, 478, 3) pixels, or rows that give arrays when sliced.
+        times, cuts, seen, seconds: as in `smooth`.
+    """
+    points = (np.asarray(landmarks[i : i + 256])[:, IBUG_68, :2] for i in range(0, len(times), 256))
+    quads = np.array([ffhq_quad(row) for rows in points for row in rows.astype(np.float64)])  # [T 4 2]
+    path = np.concatenate([quads.mean(1), (quads[:, 3] - quads[:, 0]) / 2], 1)  # centre, half the upper edge
+    return _square_of(smooth(path, times, seconds, cuts, seen))
+
+
+def _square_of(path: np.ndarray) -> np.ndarray:
+    """(T, 4) centre and half the upper edge -> (T, 2, 3) maps to the unit square."""
+    centre, (x, y) = path[:, :2], path[:, 2:].T
+    linear = np.stack([np.stack([x, y], -1), np.stack([-y, x], -1)], -2) / (2 * (x * x + y * y))[:, None, None]
+    shift = 0.5 - np.einsum("tij,tj->ti", linear, centre)
+    return np.concatenate([linear, shift[..., None]], -1).astype(np.float32)
 
 
 def ffhq_crop(image: np.ndarray, landmarks: np.ndarray, side: int = 256) -> np.ndarray:

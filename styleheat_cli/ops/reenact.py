@@ -155,4 +155,5 @@ def moved(track: MotionTrack, by_s: float) -> MotionTrack:
         times=track.times + by_s,
         gaps=tuple(replace(gap, start_s=gap.start_s + by_s, end_s=gap.end_s + by_s) for gap in track.gaps),
         cuts=tuple(cut + by_s for cut in track.cuts),
+        reading=track.reading and track.reading.moved(by_s),
     )

@@ -1,0 +1,158 @@
+"""Inverting for people: by a method's name, kept by content, edited by attributes' names.
+
+What is inverted once is found again by the bytes of its picture, the weights and the method; the newest few are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..checkpoints.load import load_network
+from ..checkpoints.manifest import Family
+from ..checkpoints.store import cache_folder
+from ..errors import InputError, OutputError
+from ..networks.layers import resize
+from ..progress import Event, Progress, silent
+from .attributes import ATTRIBUTES, edit
+from .inversion import (
+    SIDE,
+    Encoding,
+    Inversion,
+    Inverter,
+    Patience,
+    Step,
+    cache_key,
+    decode,
+    edited,
+    encode,
+    optimise,
+    read_inversion,
+    write_inversion,
+)
+
+if TYPE_CHECKING:
+    from ..shot import Clip
+
+log = logging.getLogger(__name__)
+
+KEPT = 24
+"""Inversions in the user's cache, the newest: 26 MB each with the published weights."""
+
+
+@torch.inference_mode()
+def encoded(networks: Inverter, picture: Tensor) -> Inversion:
+    """(1, 3, H, W) -> codes of the encoder alone, and the f that they give."""
+    encoding = encode(networks, picture)
+    return Inversion(encoding.image, encoding.codes, networks.generator(encoding.codes).f, residual=encoding.residual)
+
+
+@torch.inference_mode()
+def refined(networks: Inverter, picture: Tensor) -> Inversion:
+    """(1, 3, H, W) -> codes, and f with what they lose."""
+    return decode(networks, encode(networks, picture))
+
+
+def optimised(
+    networks: Inverter, family: Family, picture: Tensor, steps: int, progress: Progress = silent
+) -> Inversion:
+    """(1, 3, H, W) -> f and late codes fitted to the picture, until they stop getting better.
+
+    Raises:
+        CheckpointError: the networks that measure likeness are not installed.
+    """
+    device = picture.device
+    vgg, prior = (load_network(family.component(role), device) for role in ("perceptual", "prior"))
+    return optimise(networks, vgg, prior, picture, steps, on_step=told(steps, progress))
+
+
+def told(steps: int, progress: Progress) -> Callable[[Step], bool]:
+    """Tells of every step, and ends the optimisation where it has run dry."""
+    patience = Patience()
+
+    def on_step(step: Step) -> bool:
+        progress(Event("invert", step.number, steps, "steps"))
+        return patience(step)
+
+    return on_step
+
+
+def kept(key: str, make: Callable[[], Inversion]) -> Inversion:
+    """The inversion of this name from the user's cache; made, and kept there, where it is not."""
+    path = cache_folder().parent / "inversions" / f"{key}.safetensors"
+    if path.is_file():
+        with suppress(InputError):  # damaged: it is made anew
+            found, _ = read_inversion(path)
+            with suppress(OSError):
+                os.utime(path)
+            return found
+    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_inversion(path, made)
+        _forget_oldest(path.parent)
+    except (OSError, OutputError) as error:
+        log.warning("the inversion is not kept for the next time: %s", error)
+    return made
+
+
+def _forget_oldest(folder: Path) -> None:
+    by_age = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in by_age[KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def key_of(family: Family, roles: tuple[str, ...], image: np.ndarray, method: str, steps: int) -> str:
+    """The cache's name of the inversion of a picture (S, S, 3) uint8 with the weights that are installed."""
+    digests = " ".join(family.component(role).digest() for role in roles)
+    return cache_key(image.tobytes(), digests, method, steps if method == "optimise" else 0)
+
+
+def given(path: Path, clip: Clip, family: Family) -> Inversion:
+    """A saved inversion, made from this very picture with this family.
+
+    Raises:
+        InputError: it is something else, or another picture's, or another family's.
+    """
+    inversion, notes = read_inversion(path)
+    again = f"make it anew with: styleheat invert {clip.path.name} -o {path.name} --weights {family.name}"
+    if notes.get("family") != family.name:
+        raise InputError(f"{path.name} was made with the {notes.get('family', 'unknown')} weights", file=path, hint=again)
+    if notes.get("source_digest") != clip.digest:
+        raise InputError(
+            f"{path.name} is the inversion of {notes.get('source', 'another picture')}, not of {clip.path.name}",
+            file=path, hint=again,
+        )  # fmt: skip
+    return inversion
+
+
+@torch.inference_mode()
+def with_attributes(
+    networks: Inverter, family: Family, inversion: Inversion, amounts: Mapping[str, float | None]
+) -> Inversion:
+    """The inversion of a face that is older, bearded, … by these amounts (nothing stands for the recommended one).
+
+    amounts: by the names of `ATTRIBUTES`, in the paper's strengths. The original's residual is aligned to the edited
+    picture; where it is not known (an optimised f), f moves by what the codes' own f moves.
+
+    Raises:
+        CheckpointError: the directions of an attribute are not installed.
+    """
+    codes = inversion.codes
+    for name, amount in amounts.items():
+        role = "directions" if ATTRIBUTES[name].direction else "components"
+        directions = load_network(family.component(role), codes.device)
+        codes = edit(codes, name, directions, directions, amount)
+    if inversion.residual is not None and inversion.condition is not None:
+        return edited(networks, Encoding(inversion.codes, inversion.image, inversion.residual), codes)
+    before, after = networks.generator(inversion.codes), networks.generator(codes)
+    image = inversion.image + resize(after.image.clamp(-1, 1), SIDE) - resize(before.image.clamp(-1, 1), SIDE)
+    return Inversion(image.clamp(-1, 1), codes, inversion.f + after.f - before.f)

@@ -1,0 +1,162 @@
+"""The published family's pictures: the source inverted once, its feature moved window by window, frames in batches.
+
+Source: StyleHEAT (Yin et al. 2022). The square is FFHQ's, as the networks were trained on; what goes back into the frame is
+the head of the source and that of the result, softly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..face.align import crop_image
+from ..face.align_published import ffhq_squares
+from ..face.matte import head_mask, matte
+from ..face.morphable import Morphable, placed, rotation
+from ..media.pixels import to_images, to_tensor
+from ..progress import Progress, silent
+from ..shot import FaceTrack, Frame, MotionTrack, Shot
+from . import bridge, inverting
+from .deep3d import Deep3D
+from .inversion import Inversion, Inverter
+from .performance import into_crop
+from .published import Animator, Method, in_batches
+from .stream import source_rows
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+log = logging.getLogger(__name__)
+
+BATCH = {"cuda": 16, "mps": 4}  # frames at once; on a CPU batches gain nothing
+FFHQ_SIDE = 1024
+DRAWN_AT = (512, 1024)  # sides in which the method itself gives its frames; others are scaled from the largest
+INVERTING = ("generator", "encoder", "aligner", "refiner", "motion")  # roles whose files decide what an inversion is
+TOLD = {
+    "deep3d": "Deep3D's reading of the driving clip",
+    "landmarks": "landmarks, through the estimated map to Deep3D's coefficients (Deep3D drives where its weights are installed)",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A source frame ready to perform: the animator of its inversion, and the source's own head (S, S) in [0, 1]."""
+
+    crop: np.ndarray  # [2 3] frame pixels -> unit square
+    animator: Animator
+    head: Callable[[], np.ndarray]
+
+
+class Published:
+    """The published family's painter."""
+
+    methods = ("hfgi", "encode", "optimise")
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self._shot: Shot | None = None
+
+    def framed(self, face: FaceTrack) -> FaceTrack:
+        return replace(face, crop=ffhq_squares(face.landmarks, face.times, face.cuts, face.seen))
+
+    def read(self, motion: MotionTrack, face: FaceTrack) -> MotionTrack:
+        return self._deep3d.read(motion, face) if self._deep3d else motion
+
+    def square(self, crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
+        return crop, size if size in DRAWN_AT else FFHQ_SIDE
+
+    def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
+        inversion = self._inverted(shot, crop_image(frame.image, crop, FFHQ_SIDE))
+        animator = Animator(self.method, inversion.to(self.engine.device), self.engine.dtype, side)
+        points = np.asarray(shot.face.landmarks[row], np.float64)
+        return Stage(crop, animator, lambda: _head(crop_image(frame.image, crop, side), points, crop))
+
+    def pictures(
+        self, shot: Shot, stage: Stage, rows: range
+    ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        def made(part: slice) -> np.ndarray:
+            windows = bridge.windows(told, shot.motion.times, rows[part])
+            return to_images(stage.animator(torch.from_numpy(windows).to(self.engine.device)))
+
+        told, row = self._coefficients(shot), rows.start
+        for batch in in_batches(made, len(rows), BATCH.get(self.engine.device.type, 1)):
+            for image in batch:
+                points = landmarks_of(self.engine.morphable, shot, row)
+                yield image, lambda image=image, points=points: np.maximum(stage.head(), _head(image, points, stage.crop))
+                row += 1
+
+    def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
+        picture = to_tensor(image).to(self.engine.device)
+        if method == "optimise":
+            return inverting.optimised(self.inverter, self.engine.family, picture, steps, progress)
+        return {"encode": inverting.encoded, "hfgi": inverting.refined}[method](self.inverter, picture)
+
+    @torch.inference_mode()
+    def given_back(self, inversion: Inversion) -> np.ndarray:
+        inversion, generator = inversion.to(self.engine.device), self.method.generator
+        return to_images(generator.enter(inversion.f, inversion.codes, generator.skip(inversion.codes)))[0]
+
+    def kept(self, image: np.ndarray, method: str = methods[0], steps: int = 0, progress: Progress = silent) -> Inversion:
+        """The inversion of a picture, from the user's cache where it was made before."""
+        key = inverting.key_of(self.engine.family, INVERTING, image, method, steps)
+        made = inverting.kept(key, lambda: self.invert(image, method, steps, progress))
+        self.__dict__.pop("inverter", None)  # 1.2 GB that no frame needs
+        return made
+
+    def edited(self, inversion: Inversion, amounts: Mapping[str, float | None]) -> Inversion:
+        """The inversion with attributes; see `inverting.with_attributes`."""
+        return inverting.with_attributes(self._refiner, self.engine.family, inversion.to(self.engine.device), amounts)
+
+    @cached_property
+    def method(self) -> Method:
+        return Method.of(self.engine.family, self.engine.device)
+
+    @cached_property
+    def inverter(self) -> Inverter:
+        return Inverter.of(self.engine.family, self.method.generator, self.engine.device)
+
+    @cached_property
+    def _refiner(self) -> Inverter:
+        return Inverter.of(self.engine.family, self.method.generator, self.engine.device, encoders=False)
+
+    @cached_property
+    def _deep3d(self) -> Deep3D | None:
+        return Deep3D.of(self.engine.family, self.engine.device)
+
+    def _inverted(self, shot: Shot, image: np.ndarray) -> Inversion:
+        """Of the source itself, of each of its frames where it is a clip."""
+        if shot.inversion is not None:
+            return shot.inversion
+        if shot.clip.still:
+            return self.kept(image)
+        if self._shot is not shot:
+            log.warning("%s is a video: each of its frames is inverted anew, which takes its time", shot.clip.path.name)
+        return self.invert(image, self.methods[0], 0)
+
+    def _coefficients(self, shot: Shot) -> np.ndarray:
+        """(T, 73) of the shot, made once."""
+        if self._shot is not shot:
+            crops = shot.face.crop[source_rows(shot)].astype(np.float64)
+            self._shot, self._rows = shot, bridge.coefficients(self.engine.morphable, shot, crops)
+            log.info("motion: %s", TOLD[shot.motion.read_by])
+        return self._rows
+
+
+def landmarks_of(model: Morphable, shot: Shot, row: int) -> np.ndarray:
+    """(478, 3) pixels of the frame: where an output row puts the face, by the landmark model."""
+    motion, person = shot.motion, shot.person
+    angles = motion.angles[row : row + 1]
+    shape = model.shape(person.identity, motion.expression[row : row + 1], angles) + person.own
+    at = np.append(motion.head_at[row], 0)[None]
+    return placed(shape, motion.head_size[row : row + 1], rotation(angles), at)[0]
+
+
+def _head(image: np.ndarray, landmarks: np.ndarray, crop: np.ndarray) -> np.ndarray:
+    """(S, S) float32: the head in a crop's picture whose landmarks are in frame pixels."""
+    return head_mask(into_crop(landmarks, crop, len(image)), matte(image))
