@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..progress import Progress, counted, silent
 from ..shot import Frame
 from .align import crop_image, square, transform
-from .appearance import OTHER, SAME, Person, Picture, describe
+from .appearance import OTHER, SAME, VIEWS, Person, Picture, describe
 from .landmarks import Landmarker, box, overlap
 
 THUMBNAIL = 128
 MOST_THUMBNAILS = 8
 
 
-@dataclass
+@dataclass(eq=False)
 class Appearance:
     """One person in a clip.
 
@@ -42,9 +42,27 @@ class Appearance:
         self.times.append(float(frame.time))
         self.boxes.append(box(points))
         self.person.remember(look)
-        if len(self.thumbnails) > MOST_THUMBNAILS:
+        self._thin_out()
+
+    def join(self, other: Appearance) -> None:
+        """Takes in what was seen of the same person under another number."""
+        self.times, self.boxes = _in_order(self.times + other.times, self.boxes + other.boxes)
+        self.thumbnail_times, self.thumbnails = _in_order(
+            self.thumbnail_times + other.thumbnail_times, self.thumbnails + other.thumbnails)  # fmt: skip
+        self.stride = max(self.stride, other.stride)
+        self._thin_out()
+        self.person.views = (self.person.views + other.person.views)[:VIEWS]
+
+    def _thin_out(self) -> None:
+        while len(self.thumbnails) > MOST_THUMBNAILS:
             self.thumbnails, self.thumbnail_times = self.thumbnails[::2], self.thumbnail_times[::2]
             self.stride *= 2
+
+
+def _in_order(times: list[float], things: list[np.ndarray]) -> tuple[list[float], list[np.ndarray]]:
+    """Both, sorted by time."""
+    order = np.argsort(times, kind="stable")
+    return [times[i] for i in order], [things[i] for i in order]
 
 
 def find_faces(frames: Iterable[Frame], every_s: float = 0.5, *, total: int = 0,
@@ -63,6 +81,7 @@ def find_faces(frames: Iterable[Frame], every_s: float = 0.5, *, total: int = 0,
             thorough = float(frame.time) >= due - 1e-6
             due = float(frame.time) + every_s if thorough else due
             _assign(people, frame, landmarker.find(frame.image, thorough=thorough), cut)
+            people = [replace(who, id=number) for number, who in enumerate(people, 1)]
             cut = False
     return people
 
@@ -81,6 +100,18 @@ def _assign(people: list[Appearance], frame: Frame, found: list[np.ndarray], cut
             people.append(Appearance(len(people) + 1))
             owner[f] = len(people) - 1
         people[owner[f]].add(frame, points, looks[f])
+    for who, look in [(people[p], looks[f]) for f, p in owner.items()]:
+        _unite(people, who, look)
+
+
+def _unite(people: list[Appearance], who: Appearance, look: np.ndarray) -> None:
+    """Who was counted twice (turned away, they looked like somebody else) is one person once a look lies between the two."""
+    apart = (other for other in people if other is not who and not set(other.times) & set(who.times))
+    twin = next((other for other in apart if other.person.distance(look) < SAME), None)
+    if twin:
+        first, second = sorted((who, twin), key=lambda one: one.id)
+        first.join(second)
+        people.remove(second)
 
 
 def _unlikeness(who: Appearance, look: np.ndarray, where: np.ndarray, cut: bool) -> float:

@@ -13,7 +13,7 @@ from styleheat_cli.face.align import square
 from styleheat_cli.face.appearance import SAME, describe
 from styleheat_cli.face.landmarks import Landmarker
 from styleheat_cli.face.smooth import smooth
-from styleheat_cli.face.track import track
+from styleheat_cli.face.track import find_faces, track
 from styleheat_cli.media.reader import frames, probe
 from styleheat_cli.media.still import read_image
 from styleheat_cli.shot import FaceTrack
@@ -97,6 +97,14 @@ def test_a_tenth_of_a_second_takes_most_of_the_tremor(follow):
     raw, calm = (np.linalg.norm(np.diff(p, 2, axis=0), axis=-1).mean()
                  for p in (points, smooth(points, followed.times, 0.1)))  # fmt: skip
     assert raw < 0.6 and calm < 0.45 * raw
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "people"), [("dagan_driving.mp4", 1), ("visualvoice_interview_2faces.mp4", 2)])
+def test_who_turns_away_is_counted_once_and_two_people_twice(shared, name, people):
+    found = find_faces(frames(probe(shared / "data/videos" / name)), every_s=0.5)
+    assert len(found) == people
+    assert all(who.times == sorted(who.times) and len(who.times) == len(who.boxes) for who in found)
 
 
 @pytest.mark.slow
