@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..face.align import crop_image
-from ..face.align_published import ffhq_squares
+from ..face.align_published import ffhq_squares, mirrored_crop
 from ..face.matte import head_mask, matte
 from ..face.morphable import Morphable, placed, rotation
 from ..media.pixels import to_images, to_tensor
@@ -72,7 +72,7 @@ class Published:
         return crop, size if size in DRAWN_AT else FFHQ_SIDE
 
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
-        inversion = self._inverted(shot, crop_image(frame.image, crop, FFHQ_SIDE))
+        inversion = self._inverted(shot, mirrored_crop(frame.image, crop, FFHQ_SIDE))
         animator = Animator(self.method, inversion.to(self.engine.device), self.engine.dtype, side)
         points = np.asarray(shot.face.landmarks[row], np.float64)
         return Stage(crop, animator, lambda: _head(crop_image(frame.image, crop, side), points, crop))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from .align import crop_image
 from .regions import IBUG_68
 from .smooth import smooth
 
@@ -124,6 +125,19 @@ def _square_of(path: np.ndarray) -> np.ndarray:
     linear = np.stack([np.stack([x, y], -1), np.stack([-y, x], -1)], -2) / (2 * (x * x + y * y))[:, None, None]
     shift = 0.5 - np.einsum("tij,tj->ti", linear, centre)
     return np.concatenate([linear, shift[..., None]], -1).astype(np.float32)
+
+
+def mirrored_crop(image: np.ndarray, crop: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: what a crop (2, 3) shows; the picture goes on mirrored beyond its edges, as FFHQ's do."""
+    import cv2
+
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) - crop[:, 2]
+    at = np.linalg.solve(crop[:, :2], corners.T).T
+    left, top = np.maximum(np.ceil(-at.min(0)), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(at.max(0) - image.shape[1::-1]), 0).astype(int)
+    padded = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_REFLECT)
+    moved = np.column_stack([crop[:, :2], crop[:, 2] - crop[:, :2] @ [left, top]])
+    return crop_image(padded, moved, size)
 
 
 def ffhq_crop(image: np.ndarray, landmarks: np.ndarray, side: int = 256) -> np.ndarray:

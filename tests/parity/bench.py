@@ -13,7 +13,8 @@ import resource
 
 import torch
 
-from styleheat_cli.engine.published import Animator, keep_freed_memory
+from styleheat_cli.commands.allocator import keep_freed_memory
+from styleheat_cli.engine.published import Animator
 from styleheat_cli.engine.published_bench import (
     frame_costs,
     reference_cost,

@@ -5,13 +5,9 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
-import zipfile
-from io import BytesIO
 
-import numpy as np
 import pytest
 import torch
-from scipy.io import savemat
 
 from styleheat_cli.checkpoints import load_family
 from styleheat_cli.checkpoints.convert import component_state, flatten
@@ -19,16 +15,10 @@ from styleheat_cli.checkpoints.install import fetch_family, import_family, stand
 
 from .fixture import MANIFESTS, Fixture
 from .golden import parity_folder
+from .published_files import publish
 
 BUILT = ("refiner", "motion", "directions", "components", "prior", "standard_face")
 """The smaller sources: 180 MB together, every kind of file among them, and the one that may override others."""
-
-
-def tensors(content):
-    """The same nesting with torch tensors."""
-    if isinstance(content, dict):
-        return {key: tensors(value) for key, value in content.items()}
-    return torch.from_numpy(np.array(content))
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +32,7 @@ def fixture():
 def published(fixture, tmp_path_factory):
     """A folder of published files, under their published names."""
     folder = tmp_path_factory.mktemp("published")
-    sources = fixture.family.sources
-    torch.save(tensors(fixture.published("hfgi")), folder / sources["refiner"].name)
-    torch.save(tensors(fixture.published("styleheat")), folder / sources["motion"].name)
-    torch.save(tensors(fixture.published("ganspace")), folder / sources["components"].name)
-    np.savez(folder / sources["prior"].name, **fixture.published("ffhq_PCA"))
-    with zipfile.ZipFile(folder / sources["directions"].name, "w") as archive:
-        for name in ("age", "pose"):
-            content = BytesIO()
-            torch.save(tensors(fixture.published(f"interfacegan_{name}")), content)
-            archive.writestr(f"interfacegan_directions/{name}.pt", content.getvalue())
-    with zipfile.ZipFile(folder / sources["standard_face"].name, "w") as archive:
-        content = BytesIO()
-        savemat(content, fixture.published("bfm_lm3d"))
-        archive.writestr("BFM_Fitting/similarity_Lm3D_all.mat", content.getvalue())
+    publish(fixture, folder, BUILT)
     return folder
 
 
