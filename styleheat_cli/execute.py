@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """What was made. `gaps` are the spans without a face, `seconds` the wall time of each stage."""
+    """What was made. `motion_from` tells what read the motion, `landmarks` or `deep3d`; `gaps` are the spans without a face, `seconds` the wall time of each stage."""
 
     output: Path
     outputs: tuple[Path, ...]
@@ -40,6 +40,7 @@ class Result:
     size: tuple[int, int] = (0, 0)
     sound_from: str | None = None
     skipped: bool = False
+    motion_from: str | None = None
     gaps: tuple[Span, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,6 +55,7 @@ class Result:
             "duration_s": round(self.duration_s, 4),
             "size": list(self.size),
             "sound_from": self.sound_from,
+            "motion_from": self.motion_from,
             "gaps": [{"start_s": g.start_s, "end_s": g.end_s, "why": g.why, "frames": g.frames} for g in self.gaps],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "frames_per_second": round(self.frames / total, 2) if total else None,
@@ -68,6 +70,7 @@ def run(
     overwrite: bool = False,
     skip_existing: bool = False,
     device: str = "auto",
+    dtype: str = "auto",
     checkpoints: Path | None = None,
 ) -> Result:
     """Do what a recipe says.
@@ -86,7 +89,7 @@ def run(
     for note in plan.notes:
         log.warning("%s", note)
     try:
-        return _made(plan, engine or _loaded(plan, device, checkpoints), progress, began)
+        return _made(plan, engine or _loaded(plan, device, checkpoints, dtype), progress, began)
     except MemoryError:
         raise _too_large(plan) from None
     except RuntimeError as error:
@@ -100,10 +103,10 @@ def _too_large(plan: Plan) -> MachineError:
                         hint="pass a smaller --size, or --device cpu")  # fmt: skip
 
 
-def _loaded(plan: Plan, device: str, checkpoints: Path | None) -> Engine:
+def _loaded(plan: Plan, device: str, checkpoints: Path | None, dtype: str = "auto") -> Engine:
     from .engine.engine import Engine
 
-    return Engine(plan.recipe.weights, device=device, seed=plan.recipe.seed, checkpoints=checkpoints)
+    return Engine(plan.recipe.weights, device=device, seed=plan.recipe.seed, checkpoints=checkpoints, dtype=dtype)
 
 
 def _made(plan: Plan, engine: Engine, progress: Progress, began: float) -> Result:
@@ -120,7 +123,10 @@ def _made(plan: Plan, engine: Engine, progress: Progress, began: float) -> Resul
     timeline = shot.timeline or shot.clip
     length = length_of(shot.motion, timeline)
     sound = plan.sound.name if plan.sound else None
-    return Result(plan.output, plan.outputs, count, length, (plan.width, plan.height), sound, gaps=gaps, seconds=stages)
+    return Result(
+        plan.output, plan.outputs, count, length, (plan.width, plan.height), sound,
+        motion_from=shot.motion.read_by, gaps=gaps, seconds=stages,
+    )  # fmt: skip
 
 
 def _crop_side(recipe: Recipe) -> int | None:
@@ -135,6 +141,7 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
     render, source = recipe.render, recipe.source
     start = plan.start_s if not plan.source.still else 0.0
     end = start + plan.duration_s if not plan.source.still and render.end is not None else None
+    inversion = engine.inversion(source.inversion, plan.source) if source.inversion else None
     shot = engine.shot(
         source.path,
         face=source.face,
@@ -144,6 +151,7 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
         progress=progress,
     )
     scope = Scope(render.start, render.end, source.on_missing_face, progress, still=is_photo(plan.output))
+    shot = shot.with_(inversion=inversion)
     for step in recipe.steps:
         shot = step.apply(shot, engine, scope)
     return at_rate(shot, render.rate) if render.rate else shot

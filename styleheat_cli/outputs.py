@@ -47,7 +47,7 @@ class Film:
             path, height, width,
             fps=timeline.fps, time_base=timeline.time_base, crf=render.crf, colour=shot.clip.colour,
             codec=None if render.codec == "auto" else ENCODERS[render.codec],
-            sound=_sound(plan, shot, timeline), metadata=metadata_of(plan),
+            sound=_sound(plan, shot, timeline), metadata=metadata_of(plan, shot),
         )  # fmt: skip
 
     def __enter__(self) -> Film:
@@ -229,20 +229,21 @@ def length_of(motion: MotionTrack, timeline: Clip) -> float:
     return float(motion.times[-1] - motion.times[0]) + 1 / float(timeline.fps)
 
 
-def metadata_of(plan: Plan) -> dict[str, str]:
+def metadata_of(plan: Plan, shot: Shot) -> dict[str, str]:
     """What the result says of itself: that it was edited, with what, by which recipe. No folder of this machine is named."""
     record = {
         "styleheat": __version__,
         "recipe": plan.recipe.as_data(names_only=True),
         "weights": {"family": plan.recipe.weights.split("/")[-1], "digest": family_digest(plan)},
         "inputs": {path.name: digest[:16] for path, digest in _digests(plan)},
+        "motion_from": shot.motion.read_by,
     }
     return {"comment": NOTE, RECORD: json.dumps(record, ensure_ascii=True, separators=(",", ":"))}
 
 
 def family_digest(plan: Plan) -> str:
     """One digest of all weights that the run could use."""
-    rows = sorted(f"{component.role} {component.sha256}" for component in plan.components)
+    rows = sorted(f"{component.role} {component.digest()}" for component in plan.components)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16] if rows else ""
 
 

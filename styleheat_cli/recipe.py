@@ -46,7 +46,8 @@ class Recipe(Description):
 
     def inputs(self) -> tuple[Path, ...]:
         """Every file it reads, each once, the source first."""
-        return tuple(dict.fromkeys([self.source.path, *(path for step in self.steps for path in step.inputs())]))
+        inversion = [self.source.inversion] if self.source.inversion else []
+        return tuple(dict.fromkeys([self.source.path, *inversion, *(path for step in self.steps for path in step.inputs())]))
 
     def as_data(self, *, names_only: bool = False) -> dict[str, Any]:
         """Plain data for YAML or JSON without the defaults; `names_only` leaves out the folders of all files."""

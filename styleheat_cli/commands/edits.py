@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import AfterValidator
 
 from ..ops import Description, Edit, Flag, Render, Source, edits
 from ..recipe import Recipe, to_yaml
+from .allocator import keep_freed_memory
 from .console import Talk, result, result_json, table, talking, tell
 from .options import command, part
 
@@ -23,6 +24,7 @@ def _check_device(name: str) -> str:
 
 
 Device = Annotated[str, AfterValidator(_check_device), Flag(unit="device")]
+Dtype = Literal["auto", "float32", "bf16", "fp16"]
 
 
 class Running(Description):
@@ -36,6 +38,8 @@ class Running(Description):
     """Show the plan (inputs, frames, weights and their licences, estimated time and memory); write nothing."""
     device: Device = "auto"
     """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
+    dtype: Dtype = "auto"
+    """Float type of the published networks: auto is float32 on a CPU and bf16 on a GPU that has it."""
     checkpoints: Annotated[Path | None, Flag(unit="folder")] = None
     """Folder to look for weights in first."""
 
@@ -74,6 +78,8 @@ def perform(recipe: Recipe, running: Running, talk: Talk) -> None:
         raise typer.BadParameter("--overwrite and --skip-existing exclude each other")
     if running.dry_run:
         return show_plan(recipe, running, talk)
+    if recipe.weights != "default":
+        keep_freed_memory()
     with talking(talk) as progress:
         made = execute.run(
             recipe,
@@ -81,6 +87,7 @@ def perform(recipe: Recipe, running: Running, talk: Talk) -> None:
             overwrite=running.overwrite,
             skip_existing=running.skip_existing,
             device=running.device,
+            dtype=running.dtype,
             checkpoints=running.checkpoints,
         )
     if talk.json_:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import model_validator
 
-from .operation import Description, Face, FilePath, OnMissingFace
+from .operation import Description, Face, FilePath, Flag, OnMissingFace
 
 
 class Source(Description):
@@ -18,6 +18,8 @@ class Source(Description):
     """Which face of the source: largest, left, right, or its number as `styleheat faces` lists it."""
     on_missing_face: OnMissingFace = "keep"
     """Where no face is seen: keep the source's own picture and motion, hold the last pose, or fail."""
+    inversion: Annotated[FilePath | None, Flag(unit="file")] = None
+    """Inversion of the photo, written by `styleheat invert` (.safetensors), instead of making one."""
 
     @model_validator(mode="before")
     @classmethod
