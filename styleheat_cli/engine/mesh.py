@@ -94,12 +94,12 @@ def source_mesh(model: Morphable, landmarks: np.ndarray, fit: Fit, frame: int = 
     """(622, 3) vertices in crop pixels: the landmarks as measured, and rings round them where the fit puts them."""
     turn = rotation(fit.angles[frame])
     own = canonical(landmarks[None], fit.scale[frame : frame + 1], turn[None], fit.shift[frame : frame + 1])[0]
-    rings = _rings(own)
+    rings = rings_round(own)
     placed = fit.scale[frame] * rings @ turn.T + fit.shift[frame]
     return np.concatenate([landmarks, placed])
 
 
-def _rings(points: np.ndarray) -> np.ndarray:
+def rings_round(points: np.ndarray) -> np.ndarray:
     """(144, 3) canonical ring points round the oval of canonical face points (478, 3)."""
     oval = points[list(OVAL)]
     centre = oval.mean(0) * [1, 1, 0]
@@ -155,8 +155,8 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
     depth[:HOLES] = np.inf  # what closes eyes and mouth lies behind everything
     faces = faces[np.argsort(-depth, kind="stable")]
     cells = target[:, :2] * (grid / side)
-    drawn = _draw(cells[faces], grid)
-    affine, ok = _affine(target[faces, :2], source[faces, :2])
+    drawn = rasterised(cells[faces], grid)
+    affine, ok = affine_maps(target[faces, :2], source[faces, :2])
     drawn[~ok[drawn] & (drawn >= 0)] = -1
     centres = ((np.arange(grid) + 0.5) * (side / grid)).astype(np.float32)
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
@@ -176,7 +176,7 @@ def _rest(grid: int) -> np.ndarray:
     return np.minimum(ramp, ramp[:, None])[..., None]
 
 
-def _draw(corners: np.ndarray, grid: int) -> np.ndarray:
+def rasterised(corners: np.ndarray, grid: int) -> np.ndarray:
     """(grid, grid) int32: the last triangle drawn over each cell centre."""
     bits = 8
     canvas = np.full((grid, grid), -1, np.int32)
@@ -186,7 +186,7 @@ def _draw(corners: np.ndarray, grid: int) -> np.ndarray:
     return canvas
 
 
-def _affine(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def affine_maps(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(M, 6) affine maps that carry triangles `at` (M, 3, 2) to `to`; (M,) whether the triangle has an area."""
     u, v = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]

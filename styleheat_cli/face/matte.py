@@ -24,7 +24,7 @@ def matte(image: np.ndarray) -> np.ndarray:
     with _one_at_a_time:
         coarse = _segmenter().process(np.ascontiguousarray(image)).segmentation_mask.copy()
     radius = max(max(image.shape[:2]) // 64, 2)
-    return _guided(image, _steeper(coarse), radius)
+    return refined(image, _steeper(coarse), radius)
 
 
 def head_mask(points: np.ndarray, person: np.ndarray, *, reach: float = 1.25, border: float = 0.06) -> np.ndarray:
@@ -62,7 +62,7 @@ def _steeper(coarse: np.ndarray) -> np.ndarray:
     return ((coarse - 0.15) / 0.7).clip(0, 1)
 
 
-def _guided(image: np.ndarray, coarse: np.ndarray, radius: int, smoothness: float = 1e-3) -> np.ndarray:
+def refined(image: np.ndarray, coarse: np.ndarray, radius: int, smoothness: float = 1e-3) -> np.ndarray:
     """The linear function of the picture's colours, window by window, that is nearest to the coarse mask.
 
     The windows are measured on a quarter of the resolution (He and Sun 2015); the function is applied in full.

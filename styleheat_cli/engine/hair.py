@@ -1,0 +1,101 @@
+"""Which pixels are the hair of a head: told from the skin by colour, from clothes and walls by place.
+
+Hair is looked for above the nose, round the face, among what the matte calls person; three tones of what is found there and
+is unlike the skin are the hair's, and whatever is nearer to them than to the skin and hangs together with them is hair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..face.matte import refined
+from ..face.regions import OVAL
+from .plate import drawn
+
+WORK = 256  # pixels: side at which hair is told from skin
+SKIN_SPREAD = np.array([11.0, 5.5, 6.5])  # Lab: how far one skin varies under one light
+HAIR_SPREAD = np.array([9.0, 5.0, 6.0])
+UNLIKE = 2.2  # spreads from the skin at which a pixel is surely something else
+FEWEST = 60  # pixels of surely hair below which a head counts as bald
+THIN, THICK = 0.12, 0.32  # shares of the place for hair that must be hair for none, and for all of the mask
+
+
+@dataclass(frozen=True)
+class Hair:
+    """share (S, S) float32 in [0, 1]: how much of each pixel is hair; tone (3,) Lab of most of it."""
+
+    share: np.ndarray
+    tone: np.ndarray
+
+
+def find_hair(image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, skin: list[np.ndarray]) -> Hair | None:
+    """The hair in a head's crop, or nothing where the head is bald.
+
+    image (S, S, 3) uint8, lab (S, S, 3) float32 of it, alpha (S, S) the person's matte, landmarks (478, 3) px,
+    skin: Lab tones (3,) of this face's skin, the cheeks' first.
+    """
+    scale = WORK / len(image)
+    small = cv2.resize(lab, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    person = cv2.resize(alpha, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    points = landmarks[:, :2] * scale
+    across, up = _head_axes(points)
+    face = drawn(points[list(OVAL)], (WORK, WORK))
+    from_skin = np.min([_skin_distance(small, tone) for tone in skin], axis=0)
+    near = np.hypot(across / 3.1, (up - 0.4) / 3.8)
+    place = (person > 0.8) & (cv2.dilate(face, np.ones((5, 5))) < 0.05) & (up > 0.3) & (near < 1)
+    seed = place & (from_skin > UNLIKE)
+    amount = np.clip((seed.sum() / max(place.sum(), 1) - THIN) / (THICK - THIN), 0, 1)
+    if seed.sum() < FEWEST or amount == 0:
+        return None
+    from_hair = np.min([np.sqrt((((small - tone) / HAIR_SPREAD) ** 2).sum(-1)) for tone in _tones(small[seed])], axis=0)
+    odds = 1.1 * (np.minimum(from_skin, 4.5) - np.minimum(from_hair, 4.5)) + _place_odds(across, up, near, face)
+    share = np.clip(1.3 * person - 0.15, 0, 1) / (1 + np.exp(-1.6 * odds))
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.0)
+    share = cv2.resize(share * _hanging_together(share, seed) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    share = np.clip((refined(image, share, max(len(image) // 100, 4)) - 0.12) / 0.7, 0, 1)
+    return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), np.median(small[seed], axis=0))
+
+
+def _head_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(256, 256) each: how far across the head, and how far up from the face's middle, in head sizes."""
+    axis = points[10] - points[152]
+    size = float(np.linalg.norm(axis))
+    up = axis / max(size, 1e-6)
+    middle, head = (points[10] + points[152]) / 2, size / 4.84
+    x = (np.arange(WORK) + 0.5 - middle[0])[None]
+    y = (np.arange(WORK) + 0.5 - middle[1])[:, None]
+    return (-up[1] * x + up[0] * y) / head, (up[0] * x + up[1] * y) / head
+
+
+def _skin_distance(lab: np.ndarray, tone: np.ndarray) -> np.ndarray:
+    """(H, W) spreads from a skin tone; a highlight is nearer than it looks."""
+    away = (lab - tone) / SKIN_SPREAD
+    away[..., 0] *= np.where(away[..., 0] > 0, 0.6, 0.9)
+    return np.sqrt((away**2).sum(-1))
+
+
+def _tones(colours: np.ndarray) -> list[np.ndarray]:
+    """Three tones (3,) of the hair: dark, middle, lit."""
+    order = np.argsort(colours[:, 0], kind="stable")
+    return [np.median(colours[part], axis=0) for part in np.array_split(order, 3)]
+
+
+def _place_odds(across: np.ndarray, up: np.ndarray, near: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(256, 256): what the place alone says for and against hair."""
+    inside = cv2.GaussianBlur(face, (0, 0), 1.5) > 0.5
+    odds = 0.8 * np.clip(up - 0.2, -1, 1) - 6 * np.clip(near - 1, 0, 1) * (up > 0)
+    odds = odds - np.where(inside, 1.5 + 9 * (up < 1.15), 0)  # in the face only a fringe over the forehead
+    odds = odds - 4 * np.clip(-up - 2.6, 0, 1.2) - 5 * ((up < -1.9) & (np.abs(across) < 1.25))  # shoulders, neck
+    return odds
+
+
+def _hanging_together(share: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """(256, 256) float32: 1 where likely hair hangs together with what surely is."""
+    count, parts = cv2.connectedComponents((share > 0.45).astype(np.uint8))
+    sure = np.bincount(parts[seed], minlength=count)
+    sure[0] = 0
+    kept = (sure[parts] > FEWEST * 2 // 3).astype(np.float32)
+    return cv2.GaussianBlur(cv2.dilate(kept, np.ones((5, 5))), (0, 0), 1.0)
