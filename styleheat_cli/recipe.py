@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args
 
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ VERSION = 1
 LARGEST_BYTES = 1 << 20
 LARGEST_NODES = 20_000  # once every alias is written out: what an anchor bomb is made of
 
+Described = TypeVar("Described", bound=BaseModel)
 _kinds = tuple(edits().values())
 AnyEdit = _kinds[0] if len(_kinds) == 1 else Annotated[Union[_kinds], Field(discriminator="op")]  # noqa: UP007
 
@@ -85,6 +86,15 @@ def read_recipe(path: Path | str, settings: Iterable[str] = ()) -> Recipe | Task
     content, lines = parse(_text_of(path), path.name)
     given = frozenset(_set(content, setting) for setting in settings)
     return build(content, folder=path.parent, where=Where(path.name, lines, given))
+
+
+def read_described(path: Path, described: type[Described]) -> Described:
+    """What a YAML file says in the words of a description. Raises RecipeError with file, line and key."""
+    content, lines = parse(_text_of(path), path.name)
+    try:
+        return described.model_validate(content)
+    except ValidationError as error:
+        raise _explained(error.errors()[0], content, described, Where(path.name, lines)) from None
 
 
 @dataclass(frozen=True)
@@ -256,11 +266,15 @@ def options_at(keys: tuple, content: Any, described: type[BaseModel]) -> list[st
     if keys[:1] == ("steps",) and len(keys) == 2:
         kind = edits().get(content["steps"][keys[1]].get("op", ""), _kinds[0])
         return list(kind.model_fields)
-    if keys == ("source",):
-        return list(Source.model_fields)
-    if keys == ("render",):
-        return list(Render.model_fields)
-    return list(described.model_fields)
+    field = described.model_fields.get(str(keys[0])) if keys else None
+    return list(((field and _table_in(field.annotation)) or described).model_fields)
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """The description inside a type, such as that of the tables of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _table_in(inner))), None)
 
 
 def _nearest(given: str, known: Iterable[str]) -> str:
