@@ -150,7 +150,8 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
         on_missing_face=source.on_missing_face,
         progress=progress,
     )
-    scope = Scope(render.start, render.end, source.on_missing_face, progress, still=is_photo(plan.output))
+    lasting = is_photo(plan.output) or bool(plan.drivers or plan.voice)
+    scope = Scope(render.start, render.end, source.on_missing_face, progress, still=lasting, rate=render.rate)
     shot = shot.with_(inversion=inversion)
     for step in recipe.steps:
         shot = step.apply(shot, engine, scope)
@@ -164,8 +165,12 @@ def at_rate(shot: Shot, rate: Fraction) -> Shot:
     motion, timeline = shot.motion, shot.timeline or shot.clip
     first = float(motion.times[0])
     times = first + np.arange(max(1, round(length_of(motion, timeline) * float(rate)))) / float(rate)
+    shows = shot.shows
+    if shows is not None:
+        shows = shows[(np.searchsorted(motion.times, times + 1e-6, side="right") - 1).clip(0)]
     motion = motion.with_(coeffs=motion.at(times), times=times, seen=None)
-    return shot.with_(motion=motion, timeline=replace(timeline, fps=rate, time_base=1 / rate, frames=len(times)))
+    timeline = replace(timeline, fps=rate, time_base=1 / rate, frames=len(times))
+    return shot.with_(motion=motion, timeline=timeline, shows=shows)
 
 
 def _report_gaps(shot: Shot, recipe: Recipe) -> tuple[Span, ...]:

@@ -68,7 +68,9 @@ def _sound(plan: Plan, shot: Shot, timeline: Clip) -> Any:
     if plan.sound is None:
         return None
     begins = float(shot.motion.times[0])
-    if plan.sound != plan.source.path and not plan.source.still:
+    if plan.voice and plan.sound == plan.voice.path:
+        begins = plan.voice.start_s if plan.source.still else begins
+    elif plan.sound != plan.source.path and not plan.source.still:
         begins = plan.drivers[0].start_s
     return Sound(plan.sound, begins, begins + length_of(shot.motion, timeline))
 
@@ -251,5 +253,7 @@ def _digests(plan: Plan) -> Iterator[tuple[Path, str]]:
     from .media.reader import digest
 
     yield plan.source.path, plan.source.digest
+    if plan.voice:
+        yield plan.voice.path, digest(plan.voice.path)
     for driver in plan.drivers:
         yield driver.path, driver.clip.digest if driver.clip else digest(driver.path)

@@ -45,6 +45,15 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Voice:
+    """The speech that is spoken: its file, and its seconds from and to which it is heard."""
+
+    path: Path
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will read, make and need. `outputs` are the result, then the sheet and the comparison if asked for."""
 
@@ -60,6 +69,7 @@ class Plan:
     sound: Path | None
     components: tuple[Component, ...]
     notes: tuple[str, ...] = ()
+    voice: Voice | None = None
 
     @property
     def output(self) -> Path:
@@ -98,6 +108,7 @@ class Plan:
             "driving": [
                 {"file": str(d.path), **(_clip_content(d.clip) if d.clip else {"motion": True})} for d in self.drivers
             ],
+            "speech": str(self.voice.path) if self.voice else None,
             "outputs": [str(path) for path in self.outputs],
             "size": [self.width, self.height],
             "fps": str(self.fps),
@@ -165,11 +176,15 @@ def prepare(
     scope = Scope(recipe.render.start, recipe.render.end, recipe.source.on_missing_face)
     drivers = tuple(_driver_of(step, source, scope) for step in recipe.steps if step.driver())
     outputs = outputs_of(recipe, source)
+    for step in recipe.steps:
+        step.lasts()  # reads what it follows beside clips, which may be wrong
+    voice = _voice_of(recipe, source)
     fps, start, duration = _timeline(recipe, source, drivers)
+    duration = _fitted(recipe, source, drivers, voice, duration)
     height, width = size_of(recipe, source)
-    sound, notes = _sound_of(recipe, source, drivers, outputs[0])
+    sound, notes = _sound_of(recipe, source, drivers, voice, outputs[0])
     components = _components(recipe, checkpoints) if with_weights else ()
-    plan = Plan(recipe, source, drivers, outputs, height, width, fps, start, duration, sound, components, notes)
+    plan = Plan(recipe, source, drivers, outputs, height, width, fps, start, duration, sound, components, notes, voice)
     _check_codec(plan)
     if len(set(outputs)) < len(outputs):
         raise RecipeError("the sheet has the name of the result", hint="give --sheet another name")
@@ -238,6 +253,32 @@ def _read_driver(path: Path) -> tuple[Clip | None, Fraction, float]:
     return clip, clip.fps, float(clip.duration_s)
 
 
+def _voice_of(recipe: Recipe, source: Clip) -> Voice | None:
+    """The speech of the last step that speaks: it begins where the result does."""
+    from .media.audio import length_of
+    from .ops.reenact import DEFAULT_RATE
+
+    path = next((step.voice() for step in reversed(recipe.steps) if step.voice()), None)
+    if path is None:
+        return None
+    length, fps = float(length_of(path)), DEFAULT_RATE if source.still else source.fps
+    start, end = seconds(recipe.render.start, fps) or 0.0, seconds(recipe.render.end, fps)
+    if start >= length:
+        raise InputError(f"{path.name} lasts {length:.2f} s: there is nothing from {start:.2f} s on",
+                         file=path, hint="give an earlier --start")  # fmt: skip
+    return Voice(path, start, length if end is None else min(end, length))
+
+
+def _fitted(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...], voice: Voice | None, duration: float) -> float:
+    """Seconds of the result once pictures and speech were made to fit each other."""
+    if voice is None or (source.still and not drivers):
+        return duration
+    for step in recipe.steps:
+        if step.voice() == voice.path:
+            duration = step.length(duration, voice.end_s - voice.start_s, source.still)
+    return duration
+
+
 def _timeline(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...]) -> tuple[Fraction, float, float]:
     """(frames per second, first second in the clip that sets the time, seconds) of the result."""
     from .media.formats import is_photo
@@ -264,7 +305,7 @@ def _timeline(recipe: Recipe, source: Clip, drivers: tuple[Driver, ...]) -> tupl
 
 def _made_of_a_photo(recipe: Recipe, fps: Fraction, picture_s: float) -> tuple[float, float]:
     """First and last second of the clip that steps without a driver make of a photo."""
-    length = max([picture_s, *(step.lasts() for step in recipe.steps)])
+    length = max((step.lasts() for step in recipe.steps), default=0.0) or picture_s
     start, wanted = (seconds(time, fps) for time in (recipe.render.start, recipe.render.end))
     if (start or 0.0) >= length:
         raise InputError(f"the edits last {length:.2f} s: there is nothing from {start:.2f} s on",
@@ -316,7 +357,7 @@ def named_output(recipe: Recipe, source: Clip) -> Path:
 
 
 def _sound_of(
-    recipe: Recipe, source: Clip, drivers: tuple[Driver, ...], output: Path
+    recipe: Recipe, source: Clip, drivers: tuple[Driver, ...], voice: Voice | None, output: Path
 ) -> tuple[Path | None, tuple[str, ...]]:
     """(file whose sound the result carries or nothing, what the person should know about it)."""
     from .media.formats import carries_sound
@@ -324,6 +365,8 @@ def _sound_of(
     wanted = recipe.render.audio_from
     if wanted == "none":
         return None, ()
+    if voice is not None and wanted == "driving":
+        return (voice.path, ()) if carries_sound(output) else (None, (f"a {output.suffix} cannot carry the speech",))
     driver = next(iter(drivers), None)
     follows = driver is not None and wanted == "driving"
     path, clip = (driver.path, driver.clip) if follows else (source.path, source)

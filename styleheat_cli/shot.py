@@ -211,12 +211,30 @@ class Speech:
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """An edit of how a face looks, over time: a direction of the family, or of a file, at strengths linear between moments.
+
+    times and strengths: as many of each, times in seconds of the output's clock, rising; strengths in the direction's
+    own steps. `file` holds the direction where it is not the family's.
+    """
+
+    name: str
+    strengths: tuple[float, ...]
+    times: tuple[float, ...] = (0.0,)
+    file: Path | None = None
+
+    def at(self, time_s: float) -> float:
+        return float(np.interp(time_s, self.times, self.strengths))
+
+
+@dataclass(frozen=True)
 class Shot:
     """What a step receives and returns: the source clip, its face, and the motion that it shall perform.
 
     `own` is the motion that the source itself has (one row a source frame), `motion` the one to render (one row an
     output frame); `person` is whose face it is. `timeline` is the clip whose frame times the output has, `driving`
-    the clip that was followed, if any. `inversion` is the source as a generator holds it, where one was given.
+    the clip that was followed, if any. `inversion` is the source as a generator holds it, where one was given. `attributes` change how it looks.
+    `shows` (T,): the source's second on screen at each output row, where it does not run along in its own time.
     """
 
     clip: Clip
@@ -226,7 +244,17 @@ class Shot:
     person: Person
     timeline: Clip | None = None
     driving: Clip | None = None
+    shows: np.ndarray | None = None
     inversion: Any = None
+    attributes: tuple[Attribute, ...] = ()
+
+    def looks(self, row: int) -> dict[str | Path, float]:
+        """The directions that change how the face looks at an output row, by name or file, with their strengths; none that is 0."""
+        wanted: dict[str | Path, float] = {}
+        for attribute in self.attributes:
+            key = attribute.file or attribute.name
+            wanted[key] = wanted.get(key, 0.0) + attribute.at(float(self.motion.times[row]))
+        return {key: strength for key, strength in wanted.items() if strength}
 
     def with_(self, **changes: Any) -> Shot:
         return replace(self, **changes)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from ..face.morphable import Morphable
+    from ..networks.speech import Speech
+    from ..shot import Speech as Spoken
     from .heal import Healing
     from .inversion import Inversion
     from .retarget import Controls
@@ -100,8 +102,8 @@ class Engine:
         roles = {"encoder": Encoder, "generator": Generator, "calibration": Healer}
         return Healing(*(self._network(role, kind) for role, kind in roles.items()))
 
-    def _network(self, role: str, kind: type) -> Any:
-        component = self.family.component(role)
+    def _network(self, role: str, kind: type, family: Family | None = None) -> Any:
+        component = (family or self.family).component(role)
         network = kind(**component.config)
         network.load_state_dict(component.state_dict())
         return network.eval().requires_grad_(False).to(self.device)
@@ -112,6 +114,7 @@ class Engine:
     ) -> MotionTrack:  # fmt: skip
         """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds."""
         from ..media.motion_file import read_motion
+        from .retarget import with_quick_lids
 
         path = Path(path)
         if path.suffix.lower() == ".safetensors":
@@ -121,7 +124,7 @@ class Engine:
             from ..face.coefficients import motion_of
 
             motion = self.painter.read(motion_of(self.morphable, track, clip), track)
-        return smoothed(motion, smooth_s)
+        return with_quick_lids(self.morphable, motion, smoothed(motion, smooth_s))
 
     def shot(
         self, path: Path, *, face: str | int = "largest", start_s: float | None = None, end_s: float | None = None,
@@ -155,6 +158,33 @@ class Engine:
 
         made = retarget(self.morphable, shot.own, driving, times, controls)
         return made.with_(reading=followed(self.morphable, shot.own, driving, made, controls))
+
+    @cached_property
+    def voice(self) -> Speech:
+        """The speech role: the family's own, or the embedded one, in whose space all edits are made."""
+        from ..networks.speech import Speech
+
+        own = "speech" in self.family.components
+        return self._network("speech", Speech, self.family if own else load_family("default"))
+
+    def hear(self, path: Path, start_s: float = 0.0, end_s: float | None = None) -> Spoken:
+        """What is said in a file between two times."""
+        from ..media.audio import hear
+
+        return hear(path, start_s, end_s)
+
+    def enliven(self, shot: Shot) -> Shot:
+        """The shot with a head that sways and blinks as people do who speak."""
+        from .life import enlivened
+
+        return shot.with_(motion=enlivened(self.morphable, self.voice, shot.motion, self.seed))
+
+    def speak(self, shot: Shot, speech: Spoken, gain: float = 1.0) -> Shot:
+        """The shot with a lower face that says the speech, whose first moment is that of the first row."""
+        from .speech import mouth_of, speak
+
+        mouth = mouth_of(self.voice, speech, shot.motion.times - shot.motion.times[0])
+        return shot.with_(motion=speak(self.morphable, shot.own, shot.motion, mouth, gain))
 
     def inversion(self, path: Path, clip: Clip) -> Inversion:
         """A saved inversion of this very clip with this family. Raises InputError for any other."""

@@ -16,6 +16,7 @@ import numpy as np
 from ..face.morphable import Morphable, openings
 from ..face.regions import (
     INNER_LIPS,
+    MOUTH_CORNERS,
     LEFT_EYE,
     LEFT_IRIS,
     OUTER_LIPS,
@@ -33,6 +34,8 @@ PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is e
 NEARLY_CLOSED = 0.15  # share of the calm opening at which an eye counts as closed
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
+SEEN_WIDTH = 1.3  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
+TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 
 
@@ -78,11 +81,11 @@ def _anchor(model: Morphable, driving: MotionTrack, controls: Controls) -> np.nd
         return driving.at(np.array([float(controls.anchor)]))[0]
     rows = driving.coeffs if driving.seen is None or not driving.seen.any() else driving.coeffs[driving.seen]
     anchor = np.median(rows, axis=0)
-    anchor[EXPRESSION] = _calm(model, rows[:, EXPRESSION])
+    anchor[EXPRESSION] = calm_of(model, rows[:, EXPRESSION])
     return anchor
 
 
-def _calm(model: Morphable, expression: np.ndarray) -> np.ndarray:
+def calm_of(model: Morphable, expression: np.ndarray) -> np.ndarray:
     """(64,) mean of the least expressive frames."""
     return expression[calm_rows(model, expression)].mean(0)
 
@@ -130,7 +133,7 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
 
 def _expression(model, own, mine, driving, theirs, anchor, controls):
     """(N, 64): the source's calm face plus the driver's change, region by region, lids and lips matched."""
-    rest = _calm(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
+    rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
     parts = region_projections(model)
     change = theirs[:, EXPRESSION] - (anchor[EXPRESSION] if controls.relative else 0)
     gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
@@ -156,7 +159,20 @@ def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
     now = calm + wanted @ measure.T
     goal = np.maximum(now, np.minimum(at_ease, 0))
     goal[:, :2] = np.clip(ratio, 0, WIDEST) * at_ease[:2]
-    return wanted + (goal - now) @ np.linalg.pinv(measure).T
+    wider = (SEEN_WIDTH - 1) * (wanted - rest if controls.relative else wanted) @ width_row(model)
+    return wanted + np.column_stack([goal - now, wider]) @ np.linalg.pinv(np.vstack([measure, width_row(model)])).T
+
+
+def with_quick_lids(model: Morphable, raw: MotionTrack, smooth: MotionTrack) -> MotionTrack:
+    """The smoothed motion with the lids of the raw one where they move too quickly for smoothing: a blink takes a frame or two."""
+    measure = opening_rows(model)
+    lost = (raw.expression - smooth.expression) @ measure.T
+    lost[:, 2] = 0
+    share = np.abs(lost) / np.maximum(_calm_openings(model, raw), 1e-3)
+    lost *= np.clip((share - TREMBLE) / TREMBLE, 0, 1)
+    coeffs = smooth.coeffs.copy()
+    coeffs[:, EXPRESSION] += lost @ np.linalg.pinv(measure).T
+    return smooth.with_(coeffs=coeffs)
 
 
 def _together(ratio: np.ndarray) -> np.ndarray:
@@ -175,6 +191,12 @@ def _calm_openings(model: Morphable, motion: MotionTrack) -> np.ndarray:
 def opening_rows(model: Morphable) -> np.ndarray:
     """(3, 64): how each expression component opens the left eye, the right eye and the lips, in head sizes."""
     return openings(model.expression).T
+
+
+def width_row(model: Morphable) -> np.ndarray:
+    """(64,): how each expression component widens the mouth, in head sizes."""
+    left, right = MOUTH_CORNERS
+    return model.expression[:, right, 0] - model.expression[:, left, 0]
 
 
 def region_projections(model: Morphable) -> dict[str, np.ndarray]:

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from .inversion import Inversion
 
 CROP_SIDE = 512  # side of the aligned square unless told otherwise
+BACKWARDS = 24  # pictures that are held at once where a clip is played backwards
 
 
 class Painter(Protocol):
     """How a family makes pictures: the networks behind it, ready to run.
 
-    methods: ways to invert a picture, the usual one first.
+    methods: ways to invert a picture, the usual one first; inverting: roles whose files decide what comes of it.
     """
 
     methods: tuple[str, ...]
+    inverting: tuple[str, ...]
 
     def framed(self, face: FaceTrack) -> FaceTrack:
         """The track with the squares round the head as this family wants them."""
@@ -49,6 +51,9 @@ class Painter(Protocol):
     def pictures(self, shot: Shot, stage: Any, rows: range) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
         """For output rows: the square (S, S, 3) uint8, and what tells how much of it goes back into the frame: (S, S)
         float32 in [0, 1]."""
+
+    def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8: the square of a frame (H, W, 3) that is inverted."""
 
     def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
         """The inversion of a square (S, S, 3) uint8 by one of `methods`."""
@@ -99,7 +104,6 @@ def shot_of(engine: Engine, image: np.ndarray) -> Shot:
 
 def showings(shot: Shot) -> Iterator[tuple[int, Frame, range]]:
     """(row of the source, its frame, the output rows that show it): a still is shown once, for as long as it lasts."""
-    from ..media.ahead import ahead
     from ..media.reader import frames
 
     times = shot.motion.times
@@ -107,21 +111,45 @@ def showings(shot: Shot) -> Iterator[tuple[int, Frame, range]]:
         yield 0, next(iter(frames(shot.clip))), range(len(times))
         return
     wanted = source_rows(shot)
-    stop = float(shot.face.times[-1]) + 1e-6
-    stream = enumerate(ahead(frames(shot.clip, float(shot.face.times[0]), stop), 4))
-    row, frame = next(stream)
     edges = [*np.flatnonzero(np.diff(wanted, prepend=-1)), len(wanted)]
+    for frame, (first, after) in zip(visited(shot, wanted[edges[:-1]]), pairwise(edges), strict=True):
+        yield int(wanted[first]), frame, range(first, after)
+
+
+def visited(shot: Shot, rows: np.ndarray) -> Iterator[Frame]:
+    """The source's frames of these rows, no two in succession alike: streamed forwards, in blocks where it goes back."""
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(rows)), prepend=0)) if len(rows) > 1 else np.zeros(0, int)
+    edges = [0, *(int(turn) + 1 for turn in turns if turn), len(rows)]
     for first, after in pairwise(edges):
-        while row < wanted[first]:
+        part = rows[first:after]
+        if len(part) < 2 or part[1] > part[0]:
+            yield from _forwards(shot, part)
+        else:
+            for start in range(0, len(part), BACKWARDS):
+                block = part[start : start + BACKWARDS]
+                yield from reversed(list(_forwards(shot, block[::-1])))
+
+
+def _forwards(shot: Shot, rows: np.ndarray) -> Iterator[Frame]:
+    """The source's frames of rising rows, streamed."""
+    from ..media.ahead import ahead
+    from ..media.reader import frames
+
+    times = shot.face.times
+    stream = enumerate(ahead(frames(shot.clip, float(times[rows[0]]), float(times[rows[-1]]) + 1e-6), 4), start=int(rows[0]))
+    row, frame = next(stream)
+    for wanted in rows:
+        while row < wanted:
             row, frame = next(stream)
-        yield row, frame, range(first, after)
+        yield frame
 
 
 def source_rows(shot: Shot) -> np.ndarray:
     """(T,) int: the row of the source on screen at each output row."""
     if shot.clip.still:
         return np.zeros(len(shot.motion.times), int)
-    return (np.searchsorted(shot.face.times, shot.motion.times + 1e-6, side="right") - 1).clip(0)
+    times = shot.motion.times if shot.shows is None else shot.shows
+    return (np.searchsorted(shot.face.times, times + 1e-6, side="right") - 1).clip(0)
 
 
 def timed(shot: Shot, row: int, image: np.ndarray) -> Frame:

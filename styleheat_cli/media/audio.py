@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..shot import Speech
 from .container import opened, sound_stream
 from .sound import blocks
-from .timeline import seconds, zero_of
+from .timeline import seconds, until_broken, zero_of
 
 BANDS = 80  # the paper's acoustic features
 HOP = 200  # samples: 80 rows a second at 16 kHz
 WINDOW = 800  # samples
 LOWEST_HZ, HIGHEST_HZ = 55, 7600
 FLOOR = 1e-5  # of the mel magnitude, so that silence has a logarithm
+RATE = 16_000  # samples a second at which speech is heard
+QUIETEST = -2.0  # log10 of the mel magnitude of a voice's louder moments; a sound that stays under it is no voice
+DEEPEST = 4.0  # of the same logarithm, under the louder moments: nothing below is told apart
 
 
 def samples(
@@ -73,3 +77,28 @@ def log_mel(samples: np.ndarray, rate: int, *, bands: int = BANDS, hop: int = HO
         fmin=LOWEST_HZ, fmax=min(HIGHEST_HZ, rate / 2),
     )  # fmt: skip
     return np.log10(np.maximum(mel, FLOOR)).T.astype(np.float32)
+
+
+def hear(path: Path | str, start_s: float = 0, end_s: float | None = None) -> Speech:
+    """The voice in a file between two times, as log-mel rows; `length_s` is exact to the sample."""
+    heard, rate = samples(path, RATE, start_s, end_s)
+    return Speech(Path(path), log_mel(heard, rate), rate / HOP, len(heard) / rate)
+
+
+def levelled(mel: np.ndarray) -> np.ndarray:
+    """(M, bands) float32 about 0..1: log-mel rows against the sound's own louder moments, whatever its volume."""
+    loud = max(float(np.percentile(mel.max(1), 90)), QUIETEST)
+    return (np.maximum(mel - loud, -DEEPEST) / 2 + 0.8).astype(np.float32)
+
+
+def length_of(path: Path | str) -> Fraction:
+    """Seconds from a file's first picture, or its first sample, to the end of its sound, as its packets tell."""
+    path = Path(path)
+    origin = zero_of(path)
+    with opened(path) as source:
+        stream = sound_stream(source)
+        if stream is None:
+            raise InputError(f"{path.name} has no sound", file=path, hint="give a file with sound, such as wav, mp3 or mp4")
+        packets = [p for p in until_broken(source.demux(stream)) if p.pts is not None and p.size]
+        ends = [(p.pts + (p.duration or 0)) * p.time_base for p in packets]
+    return max(ends, default=origin) - origin

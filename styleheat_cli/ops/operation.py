@@ -113,8 +113,9 @@ def is_motion(path: Path) -> bool:
 class Scope:
     """What the recipe says of all its steps: the stretch of the timeline to make, and what a missing face means.
 
-    `start` and `end` are times of the timeline: of the source clip, or of the clip that drives a still. `still`: one
-    picture is wanted, not a clip.
+    `start` and `end` are times of the timeline: of the source clip, or of the clip that drives a still. `still`: a
+    photo need not be made to last, as one picture is wanted, or another step sets the time. `rate`: frames per second
+    that the result shall have, where the recipe says.
     """
 
     start: float | str | None = None
@@ -122,6 +123,7 @@ class Scope:
     on_missing_face: OnMissingFace = "keep"
     progress: Progress = silent
     still: bool = False
+    rate: Fraction | None = None
 
 
 class Operation(Description):
@@ -142,12 +144,20 @@ class Edit(Operation):
         """The file that sets the time of a photo and may end a clip, where there is one."""
         return None
 
+    def voice(self) -> Path | None:
+        """The file whose speech is spoken, and heard with the result, where there is one."""
+        return None
+
     def moves(self) -> bool:
         """Whether its result changes with time, so that a photo becomes a clip."""
         return True
 
     def lasts(self) -> float:
-        """Seconds of the clip that it makes of a photo that nothing drives; 0 where it makes none by itself."""
+        """Seconds of the clip that it makes of a photo that nothing drives; 0 where it makes none by itself.
+
+        Raises:
+            RecipeError: for a score that cannot be read.
+        """
         return 0.0
 
     def apply(self, shot: Shot, engine: Engine, scope: Scope) -> Shot:

@@ -1,0 +1,93 @@
+"""Speaking: the mouth that a voice asks for, laid over a motion. The lower face is the voice's, all else stays as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
+
+from ..face.morphable import Morphable
+from ..media.audio import levelled
+from ..networks.speech import HEARD
+from ..networks.speech import Speech as Network
+from ..shot import EXPRESSION, MotionTrack, Speech
+from .lower_face import closing, measures, projection
+from .retarget import calm_of, opening_rows
+
+BLOCK = 4000  # rows heard at once: memory stays flat in the speech's length
+SILENCE = -3.4  # log10 of the mel magnitude (the loudest band) under which nothing sounds
+EARLY_S = 0.2  # seconds by which a mouth moves before its voice is heard, and after it was
+SOFT_S = 0.05  # standard deviation of how it comes and goes
+SURE = (0.55, 0.85)  # probabilities from which lips draw together, and wholly meet
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """What a voice does with a mouth at T times: expression (T, 64) against the mouth at rest; voice (T,) in [0, 1]: whether
+    anybody speaks; closed (T,) in [0, 1]: how far the lips meet."""
+
+    expression: np.ndarray
+    voice: np.ndarray
+    closed: np.ndarray
+
+
+def mouth_of(network: Network, speech: Speech, times: np.ndarray) -> Mouth:
+    """The mouth of a speech at times (T,) in its seconds; where nobody speaks, and beyond its ends, it rests."""
+    said = _said(network, levelled(speech.mel))  # [M K+2]
+    at = np.arange(len(said)) / speech.rate
+    voice = spoken(_probable(said[:, -2]), speech)
+    rows = np.column_stack([said[:, :-2] @ network.basis.cpu().numpy(), voice, _probable(said[:, -1])])
+    found = np.stack([np.interp(times, at, column, right=column[-1]) for column in rows.T], axis=-1)
+    inside = (times >= 0) & (times < speech.length_s + EARLY_S)
+    sure = np.clip((found[:, -1] - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
+    return Mouth(found[:, :64], found[:, 64] * inside, sure)
+
+
+@torch.inference_mode()
+def _said(network: Network, mel: np.ndarray) -> np.ndarray:
+    """(M, K + 2) of levelled rows (M, 80), the mean of all stacks; beyond the ends it is quiet."""
+    quiet = np.full((HEARD, mel.shape[1]), mel.min(), np.float32)
+    padded = np.concatenate([quiet, mel, quiet])
+    made = []
+    for start in range(0, len(mel), BLOCK):
+        part = torch.from_numpy(padded[start : start + BLOCK + 2 * HEARD].T[None]).to(network.out.weight)
+        made.append(network(part)[0].mean(0)[:, HEARD : part.shape[2] - HEARD].T.float().cpu().numpy())
+    return np.concatenate(made)
+
+
+def _probable(logit: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+
+
+def spoken(probability: np.ndarray, speech: Speech) -> np.ndarray:
+    """(M,) in [0, 1]: 1 where somebody speaks and a little before and after, 0 in silence and where only music plays."""
+    rate = speech.rate
+    sounds = (probability > 0.5) & (speech.mel.max(1) > SILENCE)
+    steady = median_filter(sounds.astype(np.float64), round(0.1 * rate) | 1, mode="nearest")
+    wide = maximum_filter1d(steady, 2 * round(EARLY_S * rate) + 1, mode="constant")
+    return gaussian_filter1d(wide, SOFT_S * rate, mode="nearest")
+
+
+def speak(model: Morphable, own: MotionTrack, motion: MotionTrack, mouth: Mouth, gain: float = 1.0) -> MotionTrack:
+    """The motion with its lower face speaking: rows of `motion` and of `mouth` belong together.
+
+    own: what the source does by itself: its calm mouth, lips closed, is where speech starts from and rests.
+    """
+    now = motion.expression.astype(np.float64)
+    rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
+    said = (gain * mouth.voice)[:, None] * mouth.expression
+    wanted = now + (rest + said - now) @ projection(model).T
+    row = opening_rows(model)[2]
+    goal = np.maximum(said @ measures(model)[0], 0) * (1 - mouth.closed)
+    parted = _calm_gap(own) + wanted @ row
+    wanted += (goal - parted)[:, None] * closing(model)
+    coeffs = motion.coeffs.copy()
+    coeffs[:, EXPRESSION] = wanted
+    return motion.with_(coeffs=coeffs)
+
+
+def _calm_gap(own: MotionTrack) -> float:
+    """Head sizes between the lips of the face at ease."""
+    return 0.0 if own.calm is None else float(own.calm[2])
