@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..checkpoints.load import load_network
@@ -260,8 +260,9 @@ def write_inversion(path: Path, inversion: Inversion, notes: Mapping[str, str] |
     if inversion.residual is not None:
         tensors["residual"] = inversion.residual
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    content = save(tensors, {"format": FORMAT, "version": VERSION, **(notes or {})})
     with part_of(path) as part:
-        save_file(tensors, part, {"format": FORMAT, "version": VERSION, **(notes or {})})
+        part.write_bytes(content)
 
 
 def read_inversion(path: Path) -> tuple[Inversion, dict[str, str]]:

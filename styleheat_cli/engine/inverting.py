@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from .inversion import (
 
 if TYPE_CHECKING:
     from ..shot import Clip
+    from .engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,10 @@ def told(steps: int, progress: Progress) -> Callable[[Step], bool]:
 
     def on_step(step: Step) -> bool:
         progress(Event("invert", step.number, steps, "steps"))
-        return patience(step)
+        dry = patience(step)
+        if dry and step.number < steps:
+            log.info("stopped after %d of %d steps: it no longer gets better", step.number, steps)
+        return dry
 
     return on_step
 
@@ -156,3 +161,34 @@ def with_attributes(
     before, after = networks.generator(inversion.codes), networks.generator(codes)
     image = inversion.image + resize(after.image.clamp(-1, 1), SIDE) - resize(before.image.clamp(-1, 1), SIDE)
     return Inversion(image.clamp(-1, 1), codes, inversion.f + after.f - before.f)
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """A photo inverted: the inversion, the square (S, S, 3) uint8 that it is of, and the picture that it gives."""
+
+    clip: Clip
+    inversion: Inversion
+    picture: np.ndarray
+    given_back: np.ndarray
+
+
+def invert_photo(
+    engine: Engine, path: Path, method: str, steps: int, face: str | int = "largest", progress: Progress = silent
+) -> Inverted:
+    """The face of a photo, inverted by one of the family's methods, or found where it was before.
+
+    Raises:
+        InputError: it is a video.
+        CheckpointError: weights that the method needs are not installed.
+    """
+    from ..media.reader import frames
+
+    shot, painter = engine.shot(path, face=face, progress=progress), engine.painter
+    if not shot.clip.still:
+        raise InputError(f"{path.name} is a video", file=path, hint="invert a photo; a video is inverted as it is rendered")
+    image = next(iter(frames(shot.clip))).image
+    picture = painter.picture(image, shot.face.crop[0].astype(np.float64))
+    key = key_of(engine.family, painter.inverting, picture, method, steps)
+    made = kept(key, lambda: painter.invert(picture, method, steps, progress))
+    return Inverted(shot.clip, made, picture, painter.given_back(made))

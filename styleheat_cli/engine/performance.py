@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,12 +16,13 @@ from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
+from .appearance_edit import Change, edited
 from .fitting import encoded, fitted, mouth_of
-from .heal import Feature, heal, invert_mouth
+from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
 from .inverting import told
 from .mesh import target_mesh, unfolded
-from .plate import Plate, make_plate, with_open_eyes
+from .plate import Plate, make_plate, repainted, with_open_eyes
 from .synthesis import warped
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ SEEN = np.array([1.2, 1.0, 1.0])
 """Times the pitch, yaw and roll by which a picture is turned, so that they are seen in full: a warped picture keeps the light
 and the foreshortening of its own pitch, and its pitch is read as a fifth too small (measured by refitting results)."""
 CLOSED, CLOSING = 0.08, 0.3  # shares of the opening at ease at which lids meet, and from which they draw together
+AROUND = np.ones((5, 5), np.uint8)  # pixels round painted ones that are pasted with them
 PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
 
 
@@ -45,12 +48,15 @@ class Stage:
     angles: np.ndarray  # [3] radians: its own pose
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
+    change: Change = Change()  # what attributes ask of the mesh
+    painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
 
 
 class Performer:
     """The embedded family's painter."""
 
     methods = ("encode", "optimise")
+    inverting = ("encoder", "generator")
 
     def __init__(self, engine: Engine):
         self.engine = engine
@@ -73,9 +79,16 @@ class Performer:
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        looks, dressed = {}, stage
         for row in rows:
-            image, changed = picture(self.engine, shot, stage, row)
+            if shot.looks(row) != looks:
+                looks = shot.looks(row)
+                dressed = with_looks(self.engine, stage, looks, inverted=shot.inversion is not None)
+            image, changed = picture(self.engine, shot, dressed, row)
             yield image, lambda changed=changed: changed * rim(stage.plate.side)
+
+    def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
+        return crop_image(image, crop, SIDE)
 
     def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
         if method == "encode":
@@ -112,6 +125,15 @@ def make_stage(
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
     return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained)
+
+
+def with_looks(engine: Engine, stage: Stage, looks: Mapping[str | Path, float], inverted: bool = False) -> Stage:
+    """The stage with its face edited in these directions; `inverted`: the mouth's feature was given and stays."""
+    if not looks:
+        return stage
+    image, painted, change = edited(engine.appearance, engine.morphable, stage.plate, looks)
+    feature = stage.feature if inverted else invert_mouth(engine.healing, image, stage.plate.landmarks)
+    return replace(stage, plate=repainted(stage.plate, image), feature=feature, change=change, painted=cv2.dilate(painted, AROUND))
 
 
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 BATCH = {"cuda": 16, "mps": 4}  # frames at once; on a CPU batches gain nothing
 FFHQ_SIDE = 1024
 DRAWN_AT = (512, 1024)  # sides in which the method itself gives its frames; others are scaled from the largest
-INVERTING = ("generator", "encoder", "aligner", "refiner", "motion")  # roles whose files decide what an inversion is
 TOLD = {
     "deep3d": "Deep3D's reading of the driving clip",
     "landmarks": "landmarks, through the estimated map to Deep3D's coefficients (Deep3D drives where its weights are installed)",
@@ -57,6 +56,7 @@ class Published:
     """The published family's painter."""
 
     methods = ("hfgi", "encode", "optimise")
+    inverting = ("generator", "encoder", "aligner", "refiner", "motion")
 
     def __init__(self, engine: Engine):
         self.engine = engine
@@ -72,7 +72,7 @@ class Published:
         return crop, size if size in DRAWN_AT else FFHQ_SIDE
 
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
-        inversion = self._inverted(shot, mirrored_crop(frame.image, crop, FFHQ_SIDE))
+        inversion = self._inverted(shot, self.picture(frame.image, crop))
         animator = Animator(self.method, inversion.to(self.engine.device), self.engine.dtype, side)
         points = np.asarray(shot.face.landmarks[row], np.float64)
         return Stage(crop, animator, lambda: _head(crop_image(frame.image, crop, side), points, crop))
@@ -91,6 +91,9 @@ class Published:
                 yield image, lambda image=image, points=points: np.maximum(stage.head(), _head(image, points, stage.crop))
                 row += 1
 
+    def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
+        return mirrored_crop(image, crop, FFHQ_SIDE)
+
     def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
         picture = to_tensor(image).to(self.engine.device)
         if method == "optimise":
@@ -101,13 +104,6 @@ class Published:
     def given_back(self, inversion: Inversion) -> np.ndarray:
         inversion, generator = inversion.to(self.engine.device), self.method.generator
         return to_images(generator.enter(inversion.f, inversion.codes, generator.skip(inversion.codes)))[0]
-
-    def kept(self, image: np.ndarray, method: str = methods[0], steps: int = 0, progress: Progress = silent) -> Inversion:
-        """The inversion of a picture, from the user's cache where it was made before."""
-        key = inverting.key_of(self.engine.family, INVERTING, image, method, steps)
-        made = inverting.kept(key, lambda: self.invert(image, method, steps, progress))
-        self.__dict__.pop("inverter", None)  # 1.2 GB that no frame needs
-        return made
 
     def edited(self, inversion: Inversion, amounts: Mapping[str, float | None]) -> Inversion:
         """The inversion with attributes; see `inverting.with_attributes`."""
@@ -134,7 +130,10 @@ class Published:
         if shot.inversion is not None:
             return shot.inversion
         if shot.clip.still:
-            return self.kept(image)
+            key = inverting.key_of(self.engine.family, self.inverting, image, self.methods[0], 0)
+            made = inverting.kept(key, lambda: self.invert(image, self.methods[0], 0))
+            self.__dict__.pop("inverter", None)  # 1.2 GB that no frame needs
+            return made
         if self._shot is not shot:
             log.warning("%s is a video: each of its frames is inverted anew, which takes its time", shot.clip.path.name)
         return self.invert(image, self.methods[0], 0)
