@@ -69,15 +69,15 @@ def cases_of(
 
 def _suits(case: Case, task: str) -> bool:
     if task == "dub":
-        return case.audio is not None and case.source is not None
+        return case.audio is not None and (case.source is not None or case.driving is not None)
     if task == "edit":
         return case.source is not None
     return case.driving is not None
 
 
 def _paired(task: str, clips: list[Path], portraits: list[Path]) -> list[Case]:
-    """Each clip drives its own first frame (same identity) or the next photo (cross identity), speaks its own sound (dub),
-    or keeps its own motion while it is edited."""
+    """Each clip drives its own first frame (same identity) or the next photo (cross identity), gives its first frame its pose,
+    upper face and sound (dub), or keeps its own motion while it is edited."""
     if task == "cross-id":
         return [
             Case(f"{portraits[n % len(portraits)].stem}-{clip.stem}", portraits[n % len(portraits)], clip)
@@ -88,7 +88,7 @@ def _paired(task: str, clips: list[Path], portraits: list[Path]) -> list[Case]:
         return [Case(clip.stem, None, clip, reference=clip) for clip in clips]
     if task == "edit":
         return [Case(clip.stem, clip, clip) for clip in clips]
-    return [Case(clip.stem, clip, audio=clip, reference=clip) for clip in clips]
+    return [Case(clip.stem, None, clip, audio=clip, reference=clip) for clip in clips]
 
 
 def _files(folder: Path, endings: Iterable[str]) -> list[Path]:

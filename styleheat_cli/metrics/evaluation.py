@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import StyleheatError
@@ -20,6 +21,7 @@ from .moments import How, Pair
 from .report import content_of, report
 
 STILL = "still photo"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Make = Callable[[Case, Path, Path], None]
 """Makes a case's result: called with the case, its source file and the file to write."""
 
@@ -41,21 +43,25 @@ class Bench:
 
 
 def evaluate(
-    task: str, cases: list[Case], bench: Bench, *, ours: str, make: Make | None, others: Mapping[str, Path]
-) -> dict[str, Any]:
+    task: str, cases: list[Case], bench: Bench, *, ours: str, make: Make | None, others: Mapping[str, Path],
+    beside: Mapping[str, list[Case]] = NOTHING,
+) -> dict[str, Any]:  # fmt: skip
     """Every method on every case: JSON data with `cases`, `methods` and `failed`.
 
     Args:
         ours: what our row is called. make: how our results are made; without it only others are measured.
-        others: folders of finished results by the name of their method.
+        others: folders of finished results by the name of their method. beside: what else we make of other cases, to hold
+            ours against, by the name of its row.
     """
     methods: dict[str, dict[str, Any]] = {}
-    if task in ("same-id", "cross-id"):
+    if task in ("same-id", "cross-id", "dub"):
         stills = [(case, source_of(case, bench)) for case in cases]
         methods[STILL] = _measured(STILL, [(case, path) for case, path in stills if case.reference], bench)
     for name, folder in others.items():
         methods[name] = _measured(name, outputs_of(name, folder, cases), bench)
     if make:
+        for name, other in beside.items():
+            methods[name] = _measured(name, _made(other, bench, make, name), bench)
         methods[ours] = _measured(ours, _made(cases, bench, make), bench)
     methods = {name: each for name, each in methods.items() if each["pairs"]}
     return {"cases": len(cases), "region": bench.how.region, "methods": methods, "failed": dict(bench.failed)}
@@ -79,11 +85,11 @@ def source_of(case: Case, bench: Bench) -> Path:
     return path
 
 
-def _made(cases: list[Case], bench: Bench, make: Make) -> Iterable[tuple[Case, Path]]:
+def _made(cases: list[Case], bench: Bench, make: Make, folder: str = "ours") -> Iterable[tuple[Case, Path]]:
     """Our results, made where they are not there yet; what fails is noted and left out."""
     for count, case in enumerate(cases, start=1):
         bench.progress(Event("evaluate", count, len(cases), "cases"))
-        output = bench.folder / "ours" / f"{case.name}.mp4"
+        output = bench.folder / folder / f"{case.name}.mp4"
         try:
             if not _kept(output, bench.key):
                 output.parent.mkdir(parents=True, exist_ok=True)

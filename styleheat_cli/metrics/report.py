@@ -16,6 +16,9 @@ from .moments import How
 
 ARROWS = {"higher": "↑", "lower": "↓", "near 1": "→1", "near 0": "→0"}
 
+EVENTS = ("blinks",)
+"""What is rare enough to be counted over all pairs."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -64,13 +67,16 @@ def report(comparisons: list[Comparison], pooled: Iterable[Reading] = (), how: H
 
 
 def average(readings: list[Reading]) -> Reading:
-    """The mean over pairs, each of the same weight; pairs without a value are left out and not counted."""
+    """The mean over pairs; pairs without a value are left out and not counted.
+
+    Each pair has the same weight, but for shares of events: there each event has.
+    """
     measured = [r for r in readings if r.value is not None]
     if not measured:
         return readings[0]
     values, reals = [r.value for r in measured], [r.real for r in measured if r.real is not None]
     return replace(
-        measured[0], value=fmean(values), samples=sum(r.samples for r in measured), pairs=len(measured),
+        measured[0], value=fmean(values, [r.samples for r in measured] if measured[0].of in EVENTS else None), samples=sum(r.samples for r in measured), pairs=len(measured),
         spread=pstdev(values) if len(values) > 1 else None, real=fmean(reals) if reals else None,
     )  # fmt: skip
 

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .metric import Moment, Reading, Setting, blank, metric
+from .metric import Moment, Reading, Running, Setting, blank, metric
 from .mouth import opening
 from .series import correlation, lag
 
 RATE = 16_000
 STEP_S = 0.01
 FLOOR_DB = -60.0
+QUIET_DB, AROUND_S = -55.0, 0.3
+"""Below this level nothing sounds, where that lasts for so long either way."""
 WIDTH_S = 0.08
 """Levels are averaged over this long before they are compared with the mouth."""
 
@@ -33,6 +35,11 @@ class Level:
         smooth = np.convolve(np.pad(self.decibels, size // 2, mode="edge"), np.ones(size) / size, "same")
         smooth = smooth[size // 2 : size // 2 + len(self.decibels)]
         return np.interp(times, (np.arange(len(smooth)) + 0.5) * STEP_S, smooth)
+
+    def rests(self, time: float) -> bool:
+        """Whether nothing sounds at this moment, nor shortly before and after."""
+        around = self.decibels[max(0, round((time - AROUND_S) / STEP_S)) : round((time + AROUND_S) / STEP_S)]
+        return bool((around <= QUIET_DB).all())
 
     @property
     def silent(self) -> bool:
@@ -107,6 +114,31 @@ class Voice:
             Reading(names[0], own[0], "", "higher", samples, real=real and real[0]),
             replace(Reading(names[1], own[1], "ms", "near 0", samples), real=real and real[1]),
         ]
+
+
+@metric(
+    "lips-at-rest",
+    better="lower",
+    unit="px",
+    protocol="mesh, pose-free @256",
+    says="mean gap of the inner lips while the sound is under -55 dB, as it is for 0.3 s before and after; 256 scale: face height 160 px",
+    needs="audio faces",
+)
+class LipsAtRest:
+    """Whether the mouth is closed while nothing sounds."""
+
+    def __init__(self, setting: Setting):
+        self.level: Level = setting.audio.level
+        self.frames = Running()
+
+    def update(self, moment: Moment) -> float | None:
+        view, real = moment.generated, moment.reference
+        if view.face is None or not self.level.rests(view.time):
+            return None
+        return self.frames.add(opening(view), None if real is None or real.face is None else opening(real))
+
+    def readings(self) -> list[Reading]:
+        return [self.frames.reading(self.spec, "the sound is nowhere silent for long enough")]
 
 
 class _Gaps:

@@ -17,7 +17,10 @@ SHOWN = {
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
         "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed", "background-touched",
     ),
-    "dub": ("ssim", "cpbd", "f-lmd", "m-lmd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim"),
+    "dub": (
+        "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag", "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
+        "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
+    ),
     "edit": ("csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background"),
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
