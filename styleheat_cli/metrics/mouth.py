@@ -10,9 +10,6 @@ from .face_geometry import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from .metric import Moment, Reading, Setting, View, blank, metric
 from .series import Pairs, follows, gain, lag
 
-HARDLY_WIDER = 1.0
-"""Standard deviation of the driver's width below which the tracker's own noise weighs as much as the mouth, px at the 256 scale."""
-
 
 def opening(view: View) -> float:
     """Gap between the lips in px at the 256 scale, the head's pose taken out."""
@@ -32,7 +29,7 @@ class _Curve:
     """A measure of the mouth on both faces, and what it is asked at the end."""
 
     measure = staticmethod(opening)
-    least = 0.0
+    unit = ""
 
     def __init__(self, setting: Setting):
         self.pairs = Pairs()
@@ -48,10 +45,6 @@ class _Curve:
 
     def readings(self) -> list[Reading]:
         times, own, driver = self.pairs.arrays()
-        moves = driver.std() if len(driver) else 0.0
-        if moves < self.least:
-            why = f"the driver's {self.spec.name} has a standard deviation of {moves:.1f} px (needs {self.least:g} px)"
-            return [blank(self.spec, why, self._named(what)) for what in ("corr", "gain", "lag")]
         shift = lag(times, own, driver)
         return [
             self._reading("corr", follows(own, driver), "", "higher"),
@@ -59,11 +52,8 @@ class _Curve:
             self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
         ]
 
-    def _named(self, what: str) -> str:
-        return f"{self.spec.name}-{what}[{self.spec.protocol}]"
-
     def _reading(self, what: str, value: float | None, unit: str, better: str) -> Reading:
-        name = self._named(what)
+        name = f"{self.spec.name}-{what}[{self.spec.protocol}]"
         if value is None:
             return blank(self.spec, "the clip is too short or the mouth does not move", name)
         return replace(blank(self.spec, "", name), value=value, unit=unit, better=better, samples=len(self.pairs))
@@ -84,12 +74,10 @@ class MouthOpening(_Curve):
     "mouth-width",
     better="higher",
     protocol="mesh, pose-free",
-    says="distance of the mouth's corners against the driver's: correlation, slope, and delay, where the driver's width "
-    "has a standard deviation of 1 px or more",
+    says="distance of the mouth's corners against the driver's: correlation, slope, and delay",
     needs="driving faces",
 )
 class MouthWidth(_Curve):
     """How the mouth's width follows the driver's."""
 
     measure = staticmethod(width)
-    least = HARDLY_WIDER
