@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,8 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..networks.calibration import CalibrationNet
 from ..networks.stylegan2 import Conditions, Generator
 from ..networks.warper import VideoWarper, warp
+from ..shot import FaceTrack, MotionTrack, Shot
 from .inversion import Inversion
 from .published import Animator, Method, animate
+from .published_pass import Published
 
 WARM_UP = 2
 """Rounds that are not counted: the first folds the generator, the second fills the allocator's pools."""
@@ -114,6 +118,34 @@ def reference_cost(method: Method, source: Inversion, window: Tensor) -> Cost:
             animate(method, source, window, size=method.generator.size)
     cost.gigaflop = counter.get_total_flops() / 1e9
     return cost
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = 4096, rounds: int = 8) -> float:
+    """Operations a second of square matrix products on a device: what a frame's work can be held against."""
+    side = side if device.type == "cuda" else side // 4
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    seconds = []
+    for _ in range(WARM_UP + rounds):
+        _settle()
+        began = time.perf_counter()
+        a @ b
+        _settle()
+        seconds.append(time.perf_counter() - began)
+    return 2 * side**3 / statistics.median(seconds[WARM_UP:])
+
+
+class Seeded(Published):
+    """The painter with weights and source drawn from a seed, where the real ones are absent: the cost is the same."""
+
+    def read(self, motion: MotionTrack, face: FaceTrack) -> MotionTrack:
+        return motion
+
+    @cached_property
+    def method(self) -> Method:
+        return seeded_method(self.engine.seed, self.engine.device)
+
+    def inverted(self, shot: Shot, image: np.ndarray) -> Inversion:
+        return seeded_source(self.method, self.engine.seed)
 
 
 def seeded_method(seed: int = 0, device: torch.device | str = "cpu") -> Method:

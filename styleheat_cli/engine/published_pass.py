@@ -72,7 +72,7 @@ class Published:
         return crop, size if size in DRAWN_AT else FFHQ_SIDE
 
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
-        inversion = self._inverted(shot, self.picture(frame.image, crop))
+        inversion = self.inverted(shot, self.picture(frame.image, crop))
         animator = Animator(self.method, inversion.to(self.engine.device), self.engine.dtype, side)
         points = np.asarray(shot.face.landmarks[row], np.float64)
         return Stage(crop, animator, lambda: _head(crop_image(frame.image, crop, side), points, crop))
@@ -125,7 +125,7 @@ class Published:
     def _deep3d(self) -> Deep3D | None:
         return Deep3D.of(self.engine.family, self.engine.device)
 
-    def _inverted(self, shot: Shot, image: np.ndarray) -> Inversion:
+    def inverted(self, shot: Shot, image: np.ndarray) -> Inversion:
         """Of the source itself, of each of its frames where it is a clip."""
         if shot.inversion is not None:
             return shot.inversion
