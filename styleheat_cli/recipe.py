@@ -94,7 +94,7 @@ def read_described(path: Path, described: type[Described]) -> Described:
     try:
         return described.model_validate(content)
     except ValidationError as error:
-        raise _explained(error.errors()[0], content, described, Where(path.name, lines)) from None
+        raise _explained(error, content, described, Where(path.name, lines)) from None
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,7 @@ def build(content: Any, *, folder: Path | None = None, where: Where) -> Recipe |
     try:
         return described.model_validate(content, context={"folder": folder})
     except ValidationError as error:
-        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")  # a typo explains the rest
-        raise _explained(first, content, described, where) from None
+        raise _explained(error, content, described, where) from None
 
 
 def _text_of(path: Path) -> str:
@@ -221,8 +220,9 @@ def _put(content: Any, keys: tuple, value: Any, dotted: str) -> None:
         raise RecipeError(f"--set {dotted}: there is no {last} to set", hint="steps count from 0")
 
 
-def _explained(error: ErrorDetails, content: Any, described: type[BaseModel], where: Where) -> RecipeError:
-    """What pydantic found, in the words of the file."""
+def _explained(found: ValidationError, content: Any, described: type[BaseModel], where: Where) -> RecipeError:
+    """What pydantic found first, in the words of the file; a mistyped key explains the rest."""
+    error = min(found.errors(), key=lambda each: each["type"] != "extra_forbidden")
     keys = _keys_of(error["loc"], content)
     at = where(keys)
     if error["type"] == "extra_forbidden":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from math import log
@@ -13,12 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from ..errors import RecipeError
 from .operation import Description, Edit, FilePath, Flag, Scope, Time, operation, seconds
+from .reenact import DEFAULT_RATE as RATE
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..shot import Shot
 
-RATE = Fraction(25)  # frames per second of what is made of a photo
 PLAIN_S, PLAIN_FADE_S = 3.0, 1.0
 """A photo with plain values, as a clip: the whole, and the part in which they come, and go again."""
 FADE_S = 0.2
@@ -126,7 +127,7 @@ def _check_order(frames: tuple[Keyframe, ...]) -> tuple[Keyframe, ...]:
 
 
 class Score(Description):
-    """Keyframes in order. A value that the first does not name starts at rest; one that a later does not name goes on."""
+    """Keyframes in order. A frame changes what it names; everything else stays as it was in the frame before, at first at rest."""
 
     frames: Annotated[tuple[Keyframe, ...], Field(min_length=1), AfterValidator(_check_order)]
     """The moments, each later than the one before."""
@@ -179,7 +180,7 @@ class Edit3DMM(Edit, Look):
         frames = self._frames()
         made = shot.clip.still and len(shot.motion.times) == 1 and (bool(frames) or not scope.still)
         if made:
-            shot = _lasting(shot, self.lasts(), scope)
+            shot = lasting(shot, self.lasts(), scope)
         times, fps = shot.motion.times, (shot.timeline or shot.clip).fps
         wanted = {name: value + 0 * times for name, value in values_of(self, Look.model_fields).items()}
         for name, keys in keys_of(frames).items():
@@ -233,26 +234,27 @@ def values_of(look: Look, fields: Iterable[str]) -> dict[str | int, float]:
 
 
 def keys_of(frames: tuple[Keyframe, ...]) -> dict[str | int, list[tuple[float, float, str]]]:
-    """For every value that keyframes name: its own keyframes as (seconds, value, easing)."""
-    told = [(frame, values_of(frame, frame.model_fields_set)) for frame in frames]
-    names = dict.fromkeys(name for _, values in told for name in values)
-    return {
-        name: [
-            (frame.time, values.get(name, 0.0), frame.easing)
-            for count, (frame, values) in enumerate(told)
-            if count == 0 or name in values
-        ]
-        for name in names
-    }
+    """Every value that keyframes name, over all of them: (seconds, value, easing)."""
+    told = [values_of(frame, frame.model_fields_set) for frame in frames]
+    now: dict[str | int, float] = dict.fromkeys((name for values in told for name in values), 0.0)
+    keys: dict[str | int, list[tuple[float, float, str]]] = {name: [] for name in now}
+    for frame, values in zip(frames, told, strict=True):
+        now |= values
+        for name, value in now.items():
+            keys[name].append((frame.time, value, frame.easing))
+    return keys
 
 
-def _lasting(shot: Shot, length_s: float, scope: Scope) -> Shot:
+def lasting(shot: Shot, length_s: float, scope: Scope) -> Shot:
     """A photo's shot as one that lasts, its own motion on every row; trimmed where nothing else sets the time."""
     import numpy as np
 
-    times = np.arange(max(1, round(length_s * float(RATE)))) / float(RATE)
+    from ..engine.lasting import of_rows
+
+    rate = scope.rate or RATE
+    times = np.arange(max(1, round(length_s * float(rate)))) / float(rate)
     if not scope.still:
-        start, end = seconds(scope.start, RATE), seconds(scope.end, RATE)
+        start, end = seconds(scope.start, rate), seconds(scope.end, rate)
         times = times[(times >= (start or 0.0) - 1e-9) & (times < (np.inf if end is None else end) - 1e-9)]
-    coeffs = np.repeat(shot.motion.coeffs, len(times), axis=0)
-    return shot.with_(motion=shot.motion.with_(coeffs=coeffs, times=times, seen=None))
+    timeline = replace(shot.clip, fps=rate, time_base=1 / rate, frames=len(times))
+    return shot.with_(motion=of_rows(shot.motion, np.zeros(len(times), int), times), timeline=timeline)

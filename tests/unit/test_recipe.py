@@ -67,7 +67,8 @@ def test_a_recipe_survives_the_way_to_yaml_and_back(written, tmp_path):
 
 def test_every_value_of_every_edit_survives_json():
     for kind in edits().values():
-        recipe = Recipe(source=Source(path=Path("a.png")), steps=(kind(driving=Path("b.mp4")),))
+        needed = {name: "b.safetensors" for name, field in kind.model_fields.items() if field.is_required()}
+        recipe = Recipe(source=Source(path=Path("a.png")), steps=(kind(**needed),))
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
@@ -76,7 +77,10 @@ def test_every_value_of_every_edit_survives_json():
     [
         ("  - {op: reenact, driving: b.mp4, pose_gian: 1}", "r.yaml:3: steps.0.pose_gian: not an option", "did you mean pose_gain?"),
         ("  - {op: reenact}", "r.yaml:3: steps.0.driving: is missing", "add driving"),
-        ("  - {op: reenacted, driving: b.mp4}", "r.yaml:3: steps.0.op: must be 'reenact'", ""),
+        ("  - {op: reenacted, driving: b.mp4}", "r.yaml:3: steps.0.op: 'reenacted' is no operation", "did you mean reenact?"),
+        ("  - {op: edit-3dm, yaw: 5}", "r.yaml:3: steps.0.op: 'edit-3dm' is no operation", "did you mean edit-3dmm?"),
+        ("  - {op: edit-3dmm, yew: 5}", "r.yaml:3: steps.0.yew: not an option", "did you mean yaw?"),
+        ("  - {op: reenact, driving: b.mp4}\n  - {op: edit-3dmm,\n     jaw-open: 1}", "r.yaml:5: steps.1.jaw-open: not an option", "did you mean jaw_open?"),
         ("  - {op: reenact, driving: b.mp4, pose_gain: -1}", "steps.0.pose_gain: must be greater than or equal to 0, not -1", ""),
         ("  - {op: reenact, driving: b.mp4, pose_gain: much}", "steps.0.pose_gain: ", ""),
         ("  - {op: reenact, driving: b.mp4, region: nose}", "must be 'all', 'pose', 'expression', 'lips' or 'eyes', not 'nose'", ""),
