@@ -22,6 +22,7 @@ RECORD = "styleheat"  # the metadata key that holds the recipe
 FRAMES_AHEAD = 4
 SHEET_MOMENTS = 6
 SHEET_HEIGHT = 256  # px
+SWEEP_HEIGHT, SWEEP_ROW = 384, 7  # px, and pictures in a line, of a sweep
 NEAR = 0.7  # share of the picture's shorter side under which a head counts as small on a sheet
 
 
@@ -33,6 +34,9 @@ def takers(plan: Plan, shot: Shot, timeline: Clip, total: int) -> list[Any]:
         wanting.append(Sheet(plan.recipe.render.sheet, view, shot, total, whole=plan.recipe.render.crop))
     if plan.recipe.render.side_by_side:
         wanting.append(Comparison(plan, shot, timeline, view))
+    labels = next((step.labels() for step in plan.recipe.steps if step.labels()), ())
+    if labels:
+        return [*wanting, Sweep(plan, shot, labels)]
     return [*wanting, Film(plan, plan.output, shot, timeline, plan.height, plan.width)]
 
 
@@ -180,6 +184,29 @@ class Sheet:
                 save_image(file, sheet, self.path.suffix, {"comment": NOTE})
 
 
+class Sweep:
+    """All pictures of the result as one labelled sheet; a small head is shown near."""
+
+    def __init__(self, plan: Plan, shot: Shot, labels: tuple[str, ...]):
+        self.plan, self.labels, self.near, self.metadata = plan, labels, head_region(shot), metadata_of(plan, shot)
+        self.pictures: list[np.ndarray] = []
+
+    def __enter__(self) -> Sweep:
+        return self
+
+    def take(self, image: np.ndarray, frame: Frame) -> None:
+        self.pictures.append(shrunk(part_of_picture(image, self.near), SWEEP_HEIGHT))
+
+    def __exit__(self, kind: type | None, *raised: Any) -> None:
+        if kind is None:
+            from .media.output import part_of
+            from .media.sheet import tiled
+            from .media.still import save_image
+
+            with part_of(self.plan.output) as file:
+                save_image(file, tiled(self.pictures, self.labels, SWEEP_ROW), self.plan.output.suffix, self.metadata)
+
+
 def head_region(shot: Shot) -> tuple[float, float, float, float] | None:
     """(x0, y0, x1, y1) as shares of the picture round the whole way of a small head; nothing where it fills the picture."""
     import numpy as np
@@ -203,9 +230,9 @@ def part_of_picture(image: np.ndarray, region: tuple[float, float, float, float]
     return image[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)]
 
 
-def shrunk(image: np.ndarray) -> np.ndarray:
+def shrunk(image: np.ndarray, height: int = SHEET_HEIGHT) -> np.ndarray:
     """The picture at the height it has on a sheet."""
-    return scaled(image, SHEET_HEIGHT, max(2, round(image.shape[1] * SHEET_HEIGHT / image.shape[0])))
+    return scaled(image, height, max(2, round(image.shape[1] * height / image.shape[0])))
 
 
 def scaled(image: np.ndarray, height: int, width: int) -> np.ndarray:

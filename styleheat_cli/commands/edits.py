@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,9 +54,38 @@ def register(app: typer.Typer) -> None:
     for name, described in edits().items():
         doc = help_of(described)
         run = _runner(described)
-        app.command(name, help=doc)(
-            command(Source, described, Render, MAKING, Running, Talk, run=run, arguments={"path": "SOURCE"})
-        )
+        made = command(Source, described, Render, MAKING, Running, Talk, run=run, arguments={"path": "SOURCE"})
+        if described.listing():
+            made = with_listing(made, described)
+        app.command(name, help=doc)(made)
+        for alias in described.aliases:
+            app.command(alias, help=f"The same as {name}.", hidden=True)(made)
+
+
+def with_listing(made: Callable[..., None], described: type[Edit]) -> Callable[..., None]:
+    """The command with `--list`, which tells what there is and needs nothing else."""
+
+    def tell_all(wanted: bool) -> None:
+        if wanted:
+            result(listing_of(described))
+            raise typer.Exit
+
+    told = typer.Option("--list", is_eager=True, callback=tell_all, help="Tell what there is, with steps and ranges; do nothing else.")
+    signature = made.__signature__  # type: ignore[attr-defined]
+    asked = inspect.Parameter("list_", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, told])
+    made.__signature__ = signature.replace(parameters=[*signature.parameters.values(), asked])  # type: ignore[attr-defined]
+    return made
+
+
+def listing_of(described: type[Edit]) -> str:
+    """What an edit can change, family by family."""
+    return "\n\n".join(
+        f"--weights {family}\n" + table([
+            (name, f"{each.low:g} to {each.high:g}, usually {each.usual:g}", f"1 is {each.step}", each.says)
+            for name, each in directions.items()
+        ])
+        for family, directions in described.listing().items()
+    )  # fmt: skip
 
 
 def help_of(described: type) -> str:

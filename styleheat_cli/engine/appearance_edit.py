@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..errors import InputError
 from ..face.matte import head_mask
-from ..face.morphable import Morphable
+from ..face.morphable import POINTS, Morphable
 from ..face.regions import BROWS, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
 from .hair import Hair, find_hair
 from .plate import Plate, drawn
@@ -306,11 +308,44 @@ EDITS: Mapping[str, Callable[[Canvas, float], Change]] = {
 """What each direction does to a crop, at a strength in its steps."""
 
 
+FORMS = {"lightness": (SIDE, SIDE), "colour": (SIDE, SIDE, 3), "shape": (POINTS, 3), "expression": (64,)}
+"""What a direction of one's own may hold, each for a step: log lightness and Lab on the texture, canonical offsets of the
+points, expression."""
+OWN = "a direction holds any of " + ", ".join(f"{name} {shape}" for name, shape in FORMS.items())
+
+
 def edited(
-    look: Appearance, model: Morphable, plate: Plate, strengths: Mapping[str, float]
+    look: Appearance, model: Morphable, plate: Plate, strengths: Mapping[str | Path, float]
 ) -> tuple[np.ndarray, np.ndarray, Change]:
-    """A plate's crop with these directions at these strengths: (S, S, 3) uint8, (S, S) 1 where it differs, and the mesh's part."""
+    """A plate's crop with these directions (names of EDITS, or files) at these strengths: (S, S, 3) uint8, (S, S) 1 where it differs, and the mesh's part."""
     canvas, change = Canvas(look, Atlas(model), plate), Change()
-    for name, strength in strengths.items():
-        change = change + EDITS[name](canvas, strength)
+    for direction, strength in strengths.items():
+        edit = EDITS.get(direction) or partial(own, read_direction(direction))
+        change = change + edit(canvas, strength)
     return *canvas.finished(), change
+
+
+@cache
+def read_direction(path: Path) -> Mapping[str, np.ndarray]:
+    """A direction of one's own: the arrays of a file, any of FORMS. Raises InputError for anything else."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path.name} cannot be read as a direction: {error}", file=path, hint=OWN) from None
+    wrong = [name for name, array in arrays.items() if array.shape != FORMS.get(name)]
+    if wrong or not arrays:
+        raise InputError(f"{path.name} is no direction of these weights: {', '.join(wrong) or 'it is empty'}", file=path, hint=OWN)
+    return arrays
+
+
+def own(arrays: Mapping[str, np.ndarray], canvas: Canvas, strength: float) -> Change:
+    """A direction of one's own: so many times what its file holds."""
+    if "lightness" in arrays:
+        canvas.lab = _lighter(canvas.lab, strength * canvas.on_face(arrays["lightness"]) * canvas.skin)
+    if "colour" in arrays:
+        tint = np.stack([canvas.on_face(arrays["colour"][..., i].copy()) for i in range(3)], -1)
+        canvas.lab = canvas.lab + strength * tint
+    return Change(*(strength * arrays[name].astype(np.float64) if name in arrays else 0.0 for name in ("shape", "expression")))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..face.morphable import Morphable
     from ..networks.speech import Speech
     from ..shot import Speech as Spoken
+    from .appearance_edit import Appearance
     from .heal import Healing
     from .inversion import Inversion
     from .retarget import Controls
@@ -85,6 +86,19 @@ class Engine:
             return Morphable(**{k: v.astype(np.int64 if v.dtype.kind == "i" else np.float64) for k, v in arrays.items()})
         except TypeError as error:
             raise CheckpointError(f"the recon weights of {self.family.name} are of another kind: {error}") from None
+
+    @cached_property
+    def appearance(self) -> Appearance:
+        """What labelled portraits say of age, beards, lips, smiles and grey hair."""
+        from safetensors.numpy import load_file
+
+        from .appearance_edit import Appearance
+
+        arrays = load_file(self.family.component("attributes").path())
+        try:
+            return Appearance(**{name: value.astype(np.float32) for name, value in arrays.items()})
+        except TypeError as error:
+            raise CheckpointError(f"the attributes of {self.family.name} are of another kind: {error}") from None
 
     @cached_property
     def triangles(self) -> np.ndarray:

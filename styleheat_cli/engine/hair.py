@@ -1,6 +1,6 @@
 """Which pixels are the hair of a head: told from the skin by colour, from clothes and walls by place.
 
-Hair is looked for above the nose, round the face, among what the matte calls person; three tones of what is found there and
+Hair is looked for above the nose, round the face, among what the matte calls person; a few tones of what is found there and
 is unlike the skin are the hair's, and whatever is nearer to them than to the skin and hangs together with them is hair.
 """
 
@@ -17,8 +17,9 @@ from .plate import drawn
 
 WORK = 256  # pixels: side at which hair is told from skin
 SKIN_SPREAD = np.array([11.0, 5.5, 6.5])  # Lab: how far one skin varies under one light
-HAIR_SPREAD = np.array([9.0, 5.0, 6.0])
+HAIR_SPREAD = np.array([10.0, 5.0, 6.0])
 UNLIKE = 2.2  # spreads from the skin at which a pixel is surely something else
+ROUNDS = 3  # of telling hair by its tones and its tones by the hair
 FEWEST = 60  # pixels of surely hair below which a head counts as bald
 THIN, THICK = 0.12, 0.32  # shares of the place for hair that must be hair for none, and for all of the mask
 
@@ -50,13 +51,25 @@ def find_hair(image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: 
     amount = np.clip((seed.sum() / max(place.sum(), 1) - THIN) / (THICK - THIN), 0, 1)
     if seed.sum() < FEWEST or amount == 0:
         return None
-    from_hair = np.min([np.sqrt((((small - tone) / HAIR_SPREAD) ** 2).sum(-1)) for tone in _tones(small[seed])], axis=0)
-    odds = 1.1 * (np.minimum(from_skin, 4.5) - np.minimum(from_hair, 4.5)) + _place_odds(across, up, near, face)
-    share = np.clip(1.3 * person - 0.15, 0, 1) / (1 + np.exp(-1.6 * odds))
-    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.0)
+    odds, sure = _place_odds(across, up, near, face), seed
+    for _ in range(ROUNDS):
+        share = _likely(small, small[sure], from_skin, odds) * np.clip(1.3 * person - 0.15, 0, 1) * _fading(up)
+        sure = seed | ((share > 0.6) & (from_skin > UNLIKE))
     share = cv2.resize(share * _hanging_together(share, seed) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     share = np.clip((refined(image, share, max(len(image) // 100, 4)) - 0.12) / 0.7, 0, 1)
     return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), np.median(small[seed], axis=0))
+
+
+def _likely(lab: np.ndarray, known: np.ndarray, from_skin: np.ndarray, odds: np.ndarray) -> np.ndarray:
+    """(256, 256) float32: how likely each pixel is hair by its colour, known hair (N, 3) and the odds of its place."""
+    from_hair = np.min([np.sqrt((((lab - tone) / HAIR_SPREAD) ** 2).sum(-1)) for tone in _tones(known)], axis=0)
+    odds = odds + 1.1 * (np.minimum(from_skin, 4.5) - np.minimum(from_hair, 4.5))
+    return cv2.GaussianBlur((1 / (1 + np.exp(-1.6 * odds))).astype(np.float32), (0, 0), 1.0)
+
+
+def _fading(up: np.ndarray) -> np.ndarray:
+    """(256, 256): 1 on the head, falling to 0 over the shoulders, where long hair ends and cloth begins."""
+    return np.clip((up + 3.8) / 1.4, 0, 1)
 
 
 def _head_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,9 +91,9 @@ def _skin_distance(lab: np.ndarray, tone: np.ndarray) -> np.ndarray:
 
 
 def _tones(colours: np.ndarray) -> list[np.ndarray]:
-    """Three tones (3,) of the hair: dark, middle, lit."""
+    """Four tones (3,) of the hair, from dark to lit."""
     order = np.argsort(colours[:, 0], kind="stable")
-    return [np.median(colours[part], axis=0) for part in np.array_split(order, 3)]
+    return [np.median(colours[part], axis=0) for part in np.array_split(order, 4)]
 
 
 def _place_odds(across: np.ndarray, up: np.ndarray, near: np.ndarray, face: np.ndarray) -> np.ndarray:
@@ -88,7 +101,7 @@ def _place_odds(across: np.ndarray, up: np.ndarray, near: np.ndarray, face: np.n
     inside = cv2.GaussianBlur(face, (0, 0), 1.5) > 0.5
     odds = 0.8 * np.clip(up - 0.2, -1, 1) - 6 * np.clip(near - 1, 0, 1) * (up > 0)
     odds = odds - np.where(inside, 1.5 + 9 * (up < 1.15), 0)  # in the face only a fringe over the forehead
-    odds = odds - 4 * np.clip(-up - 2.6, 0, 1.2) - 5 * ((up < -1.9) & (np.abs(across) < 1.25))  # shoulders, neck
+    odds = odds - 5 * ((up < -1.9) & (np.abs(across) < 1.25))  # the neck
     return odds
 
 

@@ -144,17 +144,19 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     """(S, S, 3) uint8 of one output row, and (S, S) float32 where it differs from the source."""
     target = target_of(engine, shot, stage, row)
     made = warped(stage.plate, target, engine.triangles)
-    motion = np.concatenate([shot.motion.expression[row], shot.motion.angles[row]]).astype(np.float32)
+    expression = shot.motion.expression[row] + stage.change.expression
+    motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
-    return made.image, made.changed
+    return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
 
 
 def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
     model, person = engine.morphable, shot.person
-    expression = shot.motion.expression[row]
+    expression = shot.motion.expression[row] + stage.change.expression
     angles = stage.angles + SEEN * (shot.motion.angles[row] - stage.angles)
     shape = model.shape(person.identity, expression[None], angles[None])[0] + person.own + stage.leftover
+    shape = shape + stage.change.shape
     shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
     scale, turn, shift = place = _place(shot, row, stage, angles)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]

@@ -60,7 +60,7 @@ def make_plate(model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: 
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
     return Plate(
         image=image,
-        person=_blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1)),
+        person=_carried_on(image, alpha),
         background=_blended(image, filled(image, _grown(alpha) < 0.03), np.clip(30 * _grown(alpha), 0, 1)),
         alpha=alpha,
         landmarks=landmarks,
@@ -68,6 +68,16 @@ def make_plate(model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: 
         place=place,
         eyeballs=tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES),
     )
+
+
+def repainted(plate: Plate, image: np.ndarray) -> Plate:
+    """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
+    return replace(plate, image=image, person=_carried_on(image, plate.alpha))
+
+
+def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The picture with the person's colours beyond their outline."""
+    return _blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1))
 
 
 def with_open_eyes(plate: Plate, before: Plate) -> Plate:

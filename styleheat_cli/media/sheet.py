@@ -18,6 +18,12 @@ def contact_sheet(rows: list[list[np.ndarray]], labels: list[str] = (), *, heigh
     return np.concatenate([_widened(strip, width) for strip in strips])
 
 
+def tiled(images: list[np.ndarray], labels: tuple[str, ...], across: int) -> np.ndarray:
+    """(H, W, 3) uint8: pictures of one size, each under its label, `across` in a line."""
+    tiles = [_labelled(image, label) for image, label in zip(images, labels, strict=True)]
+    return contact_sheet([tiles[start : start + across] for start in range(0, len(tiles), across)], height=len(tiles[0]))
+
+
 def side_by_side(images: list[np.ndarray], height: int) -> np.ndarray:
     """(height, W, 3) uint8: pictures of any size in one line, each scaled to `height`."""
     scaled = [_scaled(image, height) for image in images]

@@ -46,14 +46,15 @@ class Typed(str):
     """A value typed at the prompt, not read from a file: a path in it starts from the current folder."""
 
 
-def _beside_the_recipe(value: Any, info: ValidationInfo) -> Any:
+def beside_the_recipe(value: Any, info: ValidationInfo) -> Any:
+    """A file's name as read from a recipe: it starts from the recipe's folder, unless it was typed."""
     folder = (info.context or {}).get("folder")
     if folder is None or isinstance(value, Typed) or not isinstance(value, str):
         return value
     return folder / Path(value).expanduser()
 
 
-FilePath = Annotated[Path, BeforeValidator(_beside_the_recipe)]
+FilePath = Annotated[Path, BeforeValidator(beside_the_recipe)]
 """A file named in a recipe: relative to the recipe's own folder."""
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)")
@@ -139,6 +140,18 @@ class Operation(Description):
 
 class Edit(Operation):
     """A step of a recipe: rewrites how the shot moves, never its pixels."""
+
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names of its command."""
+
+    @classmethod
+    def listing(cls) -> dict[str, Any]:
+        """What `--list` tells, by family of weights: names, each with what it says, its step, low, high and usual value."""
+        return {}
+
+    def labels(self) -> tuple[str, ...]:
+        """What stands over the pictures of its result, where that is one sheet of many pictures."""
+        return ()
 
     def driver(self) -> Path | None:
         """The file that sets the time of a photo and may end a clip, where there is one."""

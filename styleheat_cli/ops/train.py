@@ -51,6 +51,20 @@ class TrainMorphable(Training):
 
 
 @operation
+class TrainAttributes(Training):
+    """Learn from labelled portraits what age, beards, lips, smiles and grey hair do to a face (labels.json in the folder)."""
+
+    example: ClassVar[str] = "styleheat train attributes --data portraits/"
+
+    kind: Literal["train-attributes"] = "train-attributes"
+
+    def run(self, engine: Engine, progress: Progress = silent) -> Any:
+        from ..training.jobs import make_attributes
+
+        return make_attributes(self, engine, progress)
+
+
+@operation
 class TrainCodec(Training):
     """Train encoder and generator: to give a picture back, and to commute with warping."""
 
@@ -72,6 +86,26 @@ class TrainCodec(Training):
         from ..training.jobs import train_codec
 
         return train_codec(self, engine, progress)
+
+
+@operation
+class TrainSpeech(Training):
+    """Train the mouth that goes with a voice, and learn how speaking heads sway and blink, from clips with sound."""
+
+    example: ClassVar[str] = "styleheat train speech --data clips/"
+
+    kind: Literal["train-speech"] = "train-speech"
+    steps: Annotated[int, Field(ge=1)] = 600
+    """Steps of the optimiser."""
+    batch: Annotated[int, Field(ge=8)] = 16
+    """Windows of two seconds in a step."""
+    rate: Annotated[float, Field(gt=0)] = 2e-3
+    """Learning rate after the warm-up."""
+
+    def run(self, engine: Engine, progress: Progress = silent) -> Any:
+        from ..training.jobs import train_speech
+
+        return train_speech(self, engine, progress)
 
 
 @operation

@@ -15,8 +15,9 @@ from torch import nn
 
 from ..networks.codec import Encoder, Generator
 from ..networks.healer import Healer
+from ..networks.speech import Speech
 from ..progress import Progress
-from . import loop
+from . import attributes, life, loop, speech
 from .calibration import CalibrationJob, Critic
 from .codec import CodecJob, pictures
 from .deep3d import bridge, pairs_of
@@ -26,7 +27,7 @@ from .mouths import Mouths, mouth_pairs
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..ops.train import TrainCalibration, TrainCodec, Training, TrainMorphable
+    from ..ops.train import TrainAttributes, TrainCalibration, TrainCodec, Training, TrainMorphable, TrainSpeech
 
 HALF = ("identity", "expression")  # arrays of the morphable model that half precision holds well enough
 
@@ -50,6 +51,23 @@ def make_morphable(job: TrainMorphable, progress: Progress) -> dict[str, Any]:
 
 def _compact(name: str, value: np.ndarray) -> np.ndarray:
     return value.astype(np.int32 if value.dtype.kind in "iu" else np.float16 if name in HALF else np.float32)
+
+
+def make_attributes(job: TrainAttributes, engine: Engine, progress: Progress) -> dict[str, Any]:
+    """Makes attributes.safetensors; returns what it measured of itself."""
+    labels = attributes.labels_of(job.data)
+    stills = [item for item in material(job.data, job.held_out) if item.still]
+    found = tracked(stills, job.work / "landmarks", progress)
+    look, facts = attributes.learn(engine.morphable, list(attributes.labelled(engine.morphable, found, labels)))
+    job.output.mkdir(parents=True, exist_ok=True)
+    stored = {name: np.ascontiguousarray(value, _width(value)) for name, value in vars(look).items()}
+    save_arrays(stored, job.output / "attributes.safetensors")
+    return {**facts, "row": _row(job, "attributes", "appearance")}
+
+
+def _width(value: np.ndarray) -> type:
+    """Maps in half precision, short rows of numbers in single."""
+    return np.float16 if value.ndim == 2 and value.shape[0] == value.shape[1] else np.float32
 
 
 def train_codec(job: TrainCodec, engine: Engine, progress: Progress) -> dict[str, Any]:
@@ -82,6 +100,26 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
     schedule = loop.Schedule(job.steps, job.rate)
     loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, progress=progress)
     return {"row": _save(job, parts)}
+
+
+def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[str, Any]:
+    """Makes speech.safetensors: the network, and beside it in the same file how heads sway and blink."""
+    torch.manual_seed(job.seed)
+    model = engine.morphable
+    clips = speech.taken(model, (found for found in _material(job, progress) if not found.item.still))
+    network = Speech().to(engine.device)
+    basis = speech.modes_of(model, clips, network.modes)
+    frequencies, sway = life.sway_of(model, clips)
+    known = {"basis": basis, "frequencies": frequencies, "sway": sway, "brow": life.brow_of(model), "blinks": life.blinks_of(model, clips)}
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in known.items()}, strict=False)
+    voiced = speech.voiced(model, clips, basis)
+    step = speech.SpeechJob(network, voiced, speech.loss_weights(model, basis, voiced), job.batch, job.seed)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=job.rate, weight_decay=1e-2)
+    schedule = loop.Schedule(job.steps, job.rate, warm=50)
+    loop.run(step, {"speech": network}, optimiser, schedule, job.work / "speech", progress=progress)
+    seconds = sum(float(clip.seen.sum()) for clip in clips) / speech.ROWS_A_SECOND
+    facts = {"clips": len(clips), "people": len({clip.person for clip in clips}), "seconds": round(seconds)}
+    return {**facts, "row": _save(job, {"speech": network})}
 
 
 def _material(job: Training, progress: Progress):
