@@ -166,11 +166,11 @@ class Engine:
         return clip, self.painter.framed(found)
 
     def retarget(self, shot: Shot, driving: MotionTrack, times: np.ndarray, controls: Controls) -> MotionTrack:
-        """What the source performs at these times when it follows the driver."""
+        """What the source, as earlier steps left it, performs at these times when it follows the driver."""
         from .bridge import followed
         from .retarget import retarget
 
-        made = retarget(self.morphable, shot.own, driving, times, controls)
+        made = retarget(self.morphable, shot.motion, driving, times, controls)
         return made.with_(reading=followed(self.morphable, shot.own, driving, made, controls))
 
     @cached_property

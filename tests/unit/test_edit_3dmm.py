@@ -6,7 +6,7 @@ import pytest
 from styleheat_cli import execute
 from styleheat_cli.engine import Engine
 from styleheat_cli.errors import InputError, OutputError, RecipeError
-from styleheat_cli.media.reader import frames, probe
+from styleheat_cli.media.reader import probe
 from styleheat_cli.media.still import read_image
 from styleheat_cli.ops import Render, Source, edits
 from styleheat_cli.ops.edit_3dmm import TOUR, Keyframe, Look, keys_of, read_score, tour
@@ -183,8 +183,3 @@ def test_what_moves_does_not_fit_into_a_photo(portrait, tmp_path):
         made_with(portrait, tmp_path / "out.mp4", Edit3DMM(tour=True, keyframes=tmp_path / "keys.yaml"))
     with pytest.raises(InputError, match="nothing from 30"):
         made_with(portrait, tmp_path / "out.mp4", Edit3DMM(tour=True), start=30)
-
-
-def test_a_photo_that_is_driven_later_takes_the_edit_along(portrait, scene, tmp_path):
-    made, engine = made_with(portrait, tmp_path / "out.mp4", Edit3DMM(yaw=5), Reenact(driving=scene))
-    assert made.frames == 50 and len(list(frames(probe(made.output)))) == 50

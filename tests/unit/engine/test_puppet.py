@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from styleheat_cli.engine.puppet import EASINGS, curve, moved, within
-from styleheat_cli.engine.retarget import region_projections
+from styleheat_cli.engine.retarget import Controls, region_projections
 from styleheat_cli.face.axes import AXES, EYEBALL, NAMES, change, directions, measures
 from styleheat_cli.face.morphable import openings
-from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
+from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack, Shot
 
 
 def track(count=3, expression=0.0):
@@ -120,3 +120,13 @@ def test_an_axis_asks_nothing_at_rest_and_stays_plausible_at_its_end(model, axis
     none, full = change(model, {axis: np.array([0.0, end])}, np.zeros((2, 64)), openings(model.mean))
     assert none == pytest.approx(np.zeros(64), abs=1e-9)
     assert 1 < np.linalg.norm(full) < 12, "a face of the clips is about 8 standard deviations from the mean, all 64 together"
+
+
+def test_a_driver_that_follows_adds_to_what_the_hand_did(engine, model):
+    own, driver = track(1), track(10)
+    driver.coeffs[:, ANGLES] = 0.01 * np.arange(10)[:, None]
+    edited = moved(model, own, {"yaw": np.array([5.0]), "smile": np.ones(1)}, "all")
+    shot = Shot(None, None, own, edited, None)
+    made = engine.retarget(shot, driver, driver.times, Controls(anchor=0.0))
+    assert np.degrees(made.angles[:, 1]) == pytest.approx(5 + np.degrees(0.01) * np.arange(10), abs=1e-4)
+    assert made.expression == pytest.approx(np.repeat(edited.expression, 10, axis=0), abs=0.05)
