@@ -26,6 +26,7 @@ class Attribute:
 
 
 ATTRIBUTES = {
+    "age": Attribute(5.0, direction="age"),
     "young": Attribute(-5.0, direction="age"),
     "old": Attribute(5.0, direction="age"),
     "pose": Attribute(2.0, direction="pose"),

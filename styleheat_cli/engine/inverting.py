@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..checkpoints.load import load_network
@@ -141,26 +143,44 @@ def given(path: Path, clip: Clip, family: Family) -> Inversion:
 
 @torch.inference_mode()
 def with_attributes(
-    networks: Inverter, family: Family, inversion: Inversion, amounts: Mapping[str, float | None]
+    networks: Inverter, family: Family, inversion: Inversion, amounts: Mapping[str | Path, float]
 ) -> Inversion:
-    """The inversion of a face that is older, bearded, … by these amounts (nothing stands for the recommended one).
+    """The inversion of a face that is older, bearded, … by these amounts, in the paper's strengths.
 
-    amounts: by the names of `ATTRIBUTES`, in the paper's strengths. The original's residual is aligned to the edited
-    picture; where it is not known (an optimised f), f moves by what the codes' own f moves.
+    amounts: by the names of `ATTRIBUTES`, or by a file that holds a direction. The original's residual is aligned to the
+    edited picture; where it is not known (an optimised f), f moves by what the codes' own f moves.
 
     Raises:
         CheckpointError: the directions of an attribute are not installed.
+        InputError: a file is no direction.
     """
     codes = inversion.codes
     for name, amount in amounts.items():
-        role = "directions" if ATTRIBUTES[name].direction else "components"
-        directions = load_network(family.component(role), codes.device)
-        codes = edit(codes, name, directions, directions, amount)
+        codes = _moved(family, codes, name, amount)
     if inversion.residual is not None and inversion.condition is not None:
         return edited(networks, Encoding(inversion.codes, inversion.image, inversion.residual), codes)
     before, after = networks.generator(inversion.codes), networks.generator(codes)
     image = inversion.image + resize(after.image.clamp(-1, 1), SIDE) - resize(before.image.clamp(-1, 1), SIDE)
     return Inversion(image.clamp(-1, 1), codes, inversion.f + after.f - before.f)
+
+
+def _moved(family: Family, codes: Tensor, name: str | Path, amount: float) -> Tensor:
+    """(N, 18, 512) codes with one attribute."""
+    if isinstance(name, Path):
+        return codes + amount * read_direction(name, codes.shape[1:]).to(codes)
+    role = "directions" if ATTRIBUTES[name].direction else "components"
+    network = load_network(family.component(role), codes.device)
+    return edit(codes, name, network, network, amount)
+
+
+def read_direction(path: Path, shape: Sequence[int]) -> Tensor:
+    """A direction of one's own: the tensor `codes` of a safetensors file, one row for all or a row each."""
+    hint = f"a safetensors file with `codes`, {shape[1]} numbers or {shape[0]} rows of them"
+    try:
+        codes = load_file(path)["codes"].float()
+        return codes.expand(*shape)
+    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"{path.name} is no direction of these weights: {error}", file=path, hint=hint) from None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ from ..media.pixels import to_images, to_tensor
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
 from . import bridge, inverting
+from .attributes import ATTRIBUTES
 from .deep3d import Deep3D
 from .inversion import Inversion, Inverter
 from .performance import into_crop
@@ -37,6 +40,8 @@ log = logging.getLogger(__name__)
 BATCH = {"cuda": 16, "mps": 4}  # frames at once; on a CPU batches gain nothing
 FFHQ_SIDE = 1024
 DRAWN_AT = (512, 1024)  # sides in which the method itself gives its frames; others are scaled from the largest
+LOOKS = 20  # steps in which an attribute reaches its recommended strength where it changes over time
+Looks = tuple[tuple[str | Path, float], ...]
 TOLD = {
     "deep3d": "Deep3D's reading of the driving clip",
     "landmarks": "landmarks, through the estimated map to Deep3D's coefficients (Deep3D drives where its weights are installed)",
@@ -45,9 +50,10 @@ TOLD = {
 
 @dataclass(frozen=True)
 class Stage:
-    """A source frame ready to perform: the animator of its inversion, and the source's own head (S, S) in [0, 1]."""
+    """A source frame ready to perform: its inversion, the animator of it, and the source's own head (S, S) in [0, 1]."""
 
     crop: np.ndarray  # [2 3] frame pixels -> unit square
+    inversion: Inversion
     animator: Animator
     head: Callable[[], np.ndarray]
 
@@ -72,24 +78,36 @@ class Published:
         return crop, size if size in DRAWN_AT else FFHQ_SIDE
 
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
-        inversion = self.inverted(shot, self.picture(frame.image, crop))
-        animator = Animator(self.method, inversion.to(self.engine.device), self.engine.dtype, side)
+        inversion = self.inverted(shot, self.picture(frame.image, crop)).to(self.engine.device)
         points = np.asarray(shot.face.landmarks[row], np.float64)
-        return Stage(crop, animator, lambda: _head(crop_image(frame.image, crop, side), points, crop))
+        animator = Animator(self.method, inversion, self.engine.dtype, side)
+        return Stage(crop, inversion, animator, cache(lambda: _head(crop_image(frame.image, crop, side), points, crop)))
 
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
-        def made(part: slice) -> np.ndarray:
-            windows = bridge.windows(told, shot.motion.times, rows[part])
-            return to_images(stage.animator(torch.from_numpy(windows).to(self.engine.device)))
-
-        told, row = self._coefficients(shot), rows.start
-        for batch in in_batches(made, len(rows), BATCH.get(self.engine.device.type, 1)):
-            for image in batch:
+        for looks, part in alike(shot, rows):
+            for row, image in zip(part, self._images(shot, self._looking(stage, looks), part), strict=True):
                 points = landmarks_of(self.engine.morphable, shot, row)
                 yield image, lambda image=image, points=points: np.maximum(stage.head(), _head(image, points, stage.crop))
-                row += 1
+
+    def _images(self, shot: Shot, animator: Animator, rows: range) -> Iterator[np.ndarray]:
+        """The squares of output rows that look alike."""
+
+        def made(part: slice) -> np.ndarray:
+            windows = bridge.windows(told, shot.motion.times, rows[part])
+            return to_images(animator(torch.from_numpy(windows).to(self.engine.device)))
+
+        told = self._coefficients(shot)
+        for batch in in_batches(made, len(rows), BATCH.get(self.engine.device.type, 1)):
+            yield from batch
+
+    def _looking(self, stage: Stage, looks: Looks) -> Animator:
+        """The stage's animator, of an edited inversion where attributes change how it looks."""
+        if not looks:
+            return stage.animator
+        edited = inverting.with_attributes(self._refiner, self.engine.family, stage.inversion, dict(looks))
+        return Animator(self.method, edited, self.engine.dtype, stage.animator.size)
 
     def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
         return mirrored_crop(image, crop, FFHQ_SIDE)
@@ -104,10 +122,6 @@ class Published:
     def given_back(self, inversion: Inversion) -> np.ndarray:
         inversion, generator = inversion.to(self.engine.device), self.method.generator
         return to_images(generator.enter(inversion.f, inversion.codes, generator.skip(inversion.codes)))[0]
-
-    def edited(self, inversion: Inversion, amounts: Mapping[str, float | None]) -> Inversion:
-        """The inversion with attributes; see `inverting.with_attributes`."""
-        return inverting.with_attributes(self._refiner, self.engine.family, inversion.to(self.engine.device), amounts)
 
     @cached_property
     def method(self) -> Method:
@@ -145,6 +159,21 @@ class Published:
             self._shot, self._rows = shot, bridge.coefficients(self.engine.morphable, shot, crops)
             log.info("motion: %s", TOLD[shot.motion.read_by])
         return self._rows
+
+
+def alike(shot: Shot, rows: range) -> Iterator[tuple[Looks, range]]:
+    """Stretches of output rows with one look each. What changes over time does so in steps: a look is an inversion."""
+    for looks, group in groupby(rows, lambda row: _stepped(shot.looks(row))):
+        found = list(group)
+        yield looks, range(found[0], found[-1] + 1)
+
+
+def _stepped(looks: Mapping[str | Path, float]) -> Looks:
+    stepped = {}
+    for name, strength in looks.items():
+        step = abs(ATTRIBUTES[name].strength) / LOOKS if name in ATTRIBUTES else 1 / LOOKS
+        stepped[name] = round(strength / step) * step
+    return tuple(stepped.items())
 
 
 def landmarks_of(model: Morphable, shot: Shot, row: int) -> np.ndarray:
