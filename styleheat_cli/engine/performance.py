@@ -115,7 +115,7 @@ def make_stage(
     landmarks = into_crop(np.asarray(shot.face.landmarks[row], np.float64), crop, side)
     fit = fit_frames(model, landmarks[None], shot.person.identity, shot.person.own)
     image = crop_image(frame.image, crop, side)
-    plate = make_plate(model, image, landmarks, fit)
+    plate = make_plate(model, image, landmarks, fit, within(frame.image.shape, crop, side) if shot.clip.still else None)
     if before is not None and not _cut_between(shot, before.frame, frame):
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
@@ -134,6 +134,11 @@ def with_looks(engine: Engine, stage: Stage, looks: Mapping[str | Path, float], 
     image, painted, change = edited(engine.appearance, engine.morphable, stage.plate, looks)
     feature = stage.feature if inverted else invert_mouth(engine.healing, image, stage.plate.landmarks)
     return replace(stage, plate=repainted(stage.plate, image), feature=feature, change=change, painted=cv2.dilate(painted, AROUND))
+
+
+def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:
+    """(S, S) bool: which pixels of a crop lie inside its frame (H, W, ...)."""
+    return crop_image(np.ones(shape[:2], np.float32), crop, side, outside=0) > 0.99
 
 
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:

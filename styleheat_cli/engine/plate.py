@@ -10,6 +10,7 @@ import numpy as np
 from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
 from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from .completion import completed
 from .mesh import source_mesh
 
 FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
@@ -54,14 +55,20 @@ class Plate:
         return len(self.image)
 
 
-def make_plate(model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit) -> Plate:
-    """The layers of a crop (S, S, 3) with its landmarks (478, 3) and their fit, both in crop pixels."""
+def make_plate(
+    model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit, real: np.ndarray | None = None
+) -> Plate:
+    """The layers of a crop (S, S, 3) with its landmarks (478, 3) and their fit, both in crop pixels.
+
+    real (S, S) bool: pixels of the picture itself, from which the hidden background is completed in detail; without it the
+    background is only carried on smoothly, the same in every frame of a clip.
+    """
     alpha = person_alpha(image, landmarks)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
     return Plate(
         image=image,
         person=_carried_on(image, alpha),
-        background=_blended(image, filled(image, _grown(alpha) < 0.03), np.clip(30 * _grown(alpha), 0, 1)),
+        background=_background(image, alpha, real),
         alpha=alpha,
         landmarks=landmarks,
         vertices=source_mesh(model, landmarks, fit),
@@ -78,6 +85,15 @@ def repainted(plate: Plate, image: np.ndarray) -> Plate:
 def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The picture with the person's colours beyond their outline."""
     return _blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1))
+
+
+def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None) -> np.ndarray:
+    """(S, S, 3) uint8: the picture without the person."""
+    grown = _grown(alpha)
+    hidden = filled(image, grown < 0.03)
+    if real is not None:
+        hidden = completed(image, grown < 0.03, real, hidden)
+    return _blended(image, hidden, np.clip(30 * grown, 0, 1))
 
 
 def with_open_eyes(plate: Plate, before: Plate) -> Plate:

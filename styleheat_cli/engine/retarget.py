@@ -16,9 +16,9 @@ import numpy as np
 from ..face.morphable import Morphable, openings
 from ..face.regions import (
     INNER_LIPS,
-    MOUTH_CORNERS,
     LEFT_EYE,
     LEFT_IRIS,
+    MOUTH_CORNERS,
     OUTER_LIPS,
     RIGHT_EYE,
     RIGHT_IRIS,

@@ -93,14 +93,15 @@ def _without_spikes(path: np.ndarray) -> np.ndarray:
     return median_filter(path, size=(5, 1), mode="nearest")
 
 
-def crop_image(frame: np.ndarray, crop: np.ndarray, size: int) -> np.ndarray:
+def crop_image(frame: np.ndarray, crop: np.ndarray, size: int, outside: float | None = None) -> np.ndarray:
     """(size, size, C): what the crop shows of the frame, without aliasing; beyond the border its pixels repeat.
 
     Args:
         frame: (H, W, C) or (H, W), uint8 or float32.
         crop: (2, 3) frame pixels -> unit square.
+        outside: value beyond the border instead.
     """
-    return warp(frame, size * np.asarray(crop, np.float64), (size, size))
+    return warp(frame, size * np.asarray(crop, np.float64), (size, size), outside)
 
 
 def paste(frame: np.ndarray, image: np.ndarray, mask: np.ndarray, crop: np.ndarray) -> np.ndarray:
