@@ -386,8 +386,8 @@ def _components(recipe: Recipe, checkpoints: Path | None) -> tuple[Component, ..
         found = component.find()
         if found is None and component.optional:
             continue
-        if found is None or found.stat().st_size < QUICKLY_HASHED:
-            component.path()  # raises where it is missing or damaged; the large ones are checked when they are loaded
+        quick = found is None or found.stat().st_size < QUICKLY_HASHED
+        component.path(hashed=quick)  # raises where it is missing or damaged; large ones are hashed when they are loaded
     return tuple(family.components.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -102,3 +103,11 @@ def length_of(path: Path | str) -> Fraction:
         packets = [p for p in until_broken(source.demux(stream)) if p.pts is not None and p.size]
         ends = [(p.pts + (p.duration or 0)) * p.time_base for p in packets]
     return max(ends, default=origin) - origin
+
+
+def write_silence(path: Path, length_s: float) -> None:
+    """A wav file of digital silence at 16 kHz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(bytes(2 * round(length_s * RATE)))

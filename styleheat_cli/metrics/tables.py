@@ -22,6 +22,11 @@ SHOWN = {
         "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
     ),
     "edit": ("csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background"),
+    "edit-3dmm": (
+        "yaw-slope", "pitch-slope", "roll-slope", "smile-over-others", "jaw_open-over-others", "mouth_wide-over-others",
+        "pucker-over-others", "brows_up-over-others", "brows_down-over-others", "blink_left-over-others", "blink_right-over-others",
+        "squint-over-others", "gaze_x-over-others", "gaze_y-over-others",
+    ),
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
 """Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""

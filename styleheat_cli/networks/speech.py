@@ -47,7 +47,7 @@ class Speech(nn.Module):
     seconds between blinks (median), their spread (of the logarithm), seconds a blink lasts.
     """
 
-    def __init__(self, width: int = 96, members: int = 3, modes: int = 12, dropout: float = 0.4):
+    def __init__(self, width: int = 64, members: int = 3, modes: int = 12, dropout: float = 0.4):
         super().__init__()
         channels = width * members
         self.members, self.modes = members, modes

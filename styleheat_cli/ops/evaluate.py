@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ..metrics.cases import Case
     from ..metrics.evaluation import Bench
 
-TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit"]
+TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit", "edit-3dmm"]
 STEPS: Mapping[str, dict[str, Any]] = {
     "same-id": {"op": "reenact", "anchor": 0.0, "pose_limit": 90.0, "travel_limit": 5.0},
     "cross-id": {"op": "reenact"},
-    "dub": {"op": "dub"},
+    "dub": {"op": "dub", "anchor": 0.0, "fit": "trim"},
     "edit": {"op": "edit-attribute", "attribute": "age"},
 }
 """What each task does unless the recipe says otherwise. The same person's first frame is where the driver is at 0 s."""
@@ -34,6 +34,7 @@ RENDER: Mapping[str, dict[str, Any]] = {
 """Near lossless, so that it is not the codec that is judged; lossless where the background is."""
 REGION = {"same-id": "face", "cross-id": "frame", "dub": "face", "edit": "frame"}
 SHEET_CASES = 8
+SILENCE_S = 60.0
 
 
 @operation
@@ -44,7 +45,8 @@ class Evaluate(Task):
 
     kind: Literal["evaluate"] = "evaluate"
     tasks: tuple[TaskName, ...] = ("same-id",)
-    """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits."""
+    """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits, and
+    turns and axes by number (edit-3dmm)."""
     data: Annotated[FilePath | None, Flag(unit="folder")] = None
     """Folder with the clips and photos."""
     clips: tuple[str, ...] = ()
@@ -135,6 +137,8 @@ class Evaluate(Task):
         name = f"styleheat ({self.weights})"
         if task == "inversion":
             return self._inversion(engine, name, progress)
+        if task == "edit-3dmm":
+            return self._asked(engine, name, progress)
         from ..metrics.cases import cases_of
         from ..metrics.evaluation import evaluate
 
@@ -142,10 +146,29 @@ class Evaluate(Task):
         cases = cases_of(task, self._folder(), rows=rows, clips=self.clips, portraits=self.portraits)
         bench = self._bench(task, engine, progress)
         make = (lambda *files: self._make(task, engine, progress, *files)) if engine else None
-        found = evaluate(task, cases, bench, ours=name, make=make, others=self._others())
-        if engine and task in ("same-id", "cross-id"):
+        beside = self._controls(cases) if task == "dub" else {}
+        found = evaluate(task, cases, bench, ours=name, make=make, others=self._others(), beside=beside)
+        if engine and task in ("same-id", "cross-id", "dub"):
             self._sheet(cases, bench)
         return found
+
+    def _controls(self, cases: list[Case]) -> dict[str, list[Case]]:
+        """What dubbing is held against: the same cases in silence, and with the speech of the next one's speaker."""
+        from dataclasses import replace
+
+        from ..media.audio import write_silence
+
+        known = [case for case in cases if case.reference is not None]
+        if not known:
+            return {}
+        silence = self.output_dir / "dub" / "silence.wav"
+        write_silence(silence, SILENCE_S)
+        turned = [*known[1:], known[0]]
+        controls = {"silence": [replace(case, audio=silence) for case in known]}
+        if len(known) > 1:
+            another = [replace(case, audio=other.audio) for case, other in zip(known, turned, strict=True)]
+            controls["another's speech"] = another
+        return controls
 
     def _bench(self, task: str, engine: Engine | None, progress: Progress) -> Bench:
         from ..metrics.evaluation import Bench, code_digest, key_of
@@ -161,7 +184,8 @@ class Evaluate(Task):
         from .. import execute
         from ..recipe import Where, build
 
-        files = {"driving": case.driving} if task in ("same-id", "cross-id") else {"audio": case.audio}
+        follows = task in ("same-id", "cross-id", "dub")
+        files = {"driving": case.driving if follows else None, "audio": case.audio if task == "dub" else None}
         step = {**self._step(task), **{role: str(path) for role, path in files.items() if path is not None}}
         end = {} if self.seconds is None else {"end": self.seconds}
         content = {
@@ -172,21 +196,46 @@ class Evaluate(Task):
         execute.run(recipe, engine, progress, overwrite=True)
 
     def _inversion(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
-        from ..metrics.cases import PHOTOS
         from ..metrics.inversion import inversion
 
-        photos = [self._folder() / name for name in self.portraits] or sorted(
-            path for path in self._folder().rglob("*") if path.suffix.lower() in PHOTOS
-        )
+        photos = self._photos()
         if engine is None:
             return {"cases": 0, "region": "head", "methods": {}, "failed": {}}
         return inversion(photos, engine.reconstruct, name, progress)
+
+    def _photos(self) -> list[Path]:
+        """The portraits named, or all photos of the folder."""
+        from ..metrics.cases import PHOTOS
+
+        return [self._folder() / name for name in self.portraits] or sorted(
+            path for path in self._folder().rglob("*") if path.suffix.lower() in PHOTOS
+        )
+
+    def _asked(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
+        """Turns and axes by number, asked of every portrait and measured on the results."""
+        from ..metrics.asked import asked
+        from ..metrics.sheets import write_rows
+        from .edit_3dmm import bounds, performed
+
+        shown: dict[str, list[Any]] = {}
+
+        def perform(path: Path, looks: Any) -> Any:
+            pictures = list(performed(engine, path, looks))
+            if len(shown) < SHEET_CASES:
+                shown[path.name] = pictures
+            return pictures
+
+        if engine is None:
+            return {"cases": 0, "region": "head", "methods": {}, "failed": {}}
+        found = asked(self._photos(), bounds(), perform, name, progress)
+        write_rows(self.output_dir / "edit-3dmm" / "sheet.png", shown)
+        return found
 
     def _sheet(self, cases: list[Case], bench: Bench) -> None:
         from ..metrics.evaluation import source_of
         from ..metrics.sheets import write_sheet
 
         made = [(case, bench.folder / "ours" / f"{case.name}.mp4") for case in cases]
-        shown = [(case.name, source_of(case, bench), case.driving, path) for case, path in made if path.is_file()]
+        shown = [(c.name, source_of(c, bench), c.driving or source_of(c, bench), path) for c, path in made if path.is_file()]
         if shown:
             write_sheet(bench.folder / "sheet.png", shown[:SHEET_CASES])

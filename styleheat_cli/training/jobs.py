@@ -13,6 +13,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file as save_tensors
 from torch import nn
 
+from ..engine.lower_face import measures
 from ..networks.codec import Encoder, Generator
 from ..networks.healer import Healer
 from ..networks.speech import Speech
@@ -104,22 +105,32 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
 
 def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[str, Any]:
     """Makes speech.safetensors: the network, and beside it in the same file how heads sway and blink."""
-    torch.manual_seed(job.seed)
     model = engine.morphable
     clips = speech.taken(model, (found for found in _material(job, progress) if not found.item.still))
-    network = Speech().to(engine.device)
-    basis = speech.modes_of(model, clips, network.modes)
+    halves = speech.halves(clips, job.seed)
+    strangers = [(_spoken(job, engine, half, job.steps // 2, f"half-{n}", progress), people) for n, (half, people) in enumerate(halves)]
+    voices = speech.aligned(clips, strangers, measures(model))
+    network = _spoken(job, engine, voices, job.steps, "whole", progress)
     frequencies, sway = life.sway_of(model, clips)
-    known = {"basis": basis, "frequencies": frequencies, "sway": sway, "brow": life.brow_of(model), "blinks": life.blinks_of(model, clips)}
+    known = {"frequencies": frequencies, "sway": sway, "brow": life.brow_of(model), "blinks": life.blinks_of(model, clips)}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in known.items()}, strict=False)
-    voiced = speech.voiced(model, clips, basis)
-    step = speech.SpeechJob(network, voiced, speech.loss_weights(model, basis, voiced), job.batch, job.seed)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=job.rate, weight_decay=1e-2)
-    schedule = loop.Schedule(job.steps, job.rate, warm=50)
-    loop.run(step, {"speech": network}, optimiser, schedule, job.work / "speech", progress=progress)
-    seconds = sum(float(clip.seen.sum()) for clip in clips) / speech.ROWS_A_SECOND
-    facts = {"clips": len(clips), "people": len({clip.person for clip in clips}), "seconds": round(seconds)}
+    seconds = sum(float(clip.seen.sum()) for clip in voices) / speech.ROWS_A_SECOND
+    facts = {"clips": len(voices), "people": len({clip.person for clip in voices}), "seconds": round(seconds), "left_out": len(clips) - len(voices)}
     return {**facts, "row": _save(job, {"speech": network})}
+
+
+def _spoken(job: TrainSpeech, engine: Engine, clips: list[speech.Taken], steps: int, name: str, progress: Progress) -> Speech:
+    """A network that speaks as these clips do."""
+    torch.manual_seed(job.seed)
+    network = Speech().to(engine.device).train()
+    basis = speech.modes_of(engine.morphable, clips, network.modes)
+    network.basis.copy_(torch.from_numpy(basis))
+    voiced = speech.voiced(engine.morphable, clips, basis)
+    step = speech.SpeechJob(network, voiced, speech.loss_weights(engine.morphable, basis, voiced), job.batch, job.seed)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=job.rate, weight_decay=1e-2)
+    schedule = loop.Schedule(steps, job.rate, warm=50)
+    loop.run(step, {"speech": network}, optimiser, schedule, job.work / "speech" / name, progress=progress)
+    return network.eval()
 
 
 def _material(job: Training, progress: Progress):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from styleheat_cli.engine.stream import showings, timed
 from styleheat_cli.media.motion_file import read_motion
 from styleheat_cli.media.reader import frames, probe
-from styleheat_cli.shot import ANGLES, FaceTrack, Frame, MotionTrack, Shot
+from styleheat_cli.shot import ANGLES, FaceTrack, MotionTrack, Shot
 
 
 class FakeEngine:
@@ -41,19 +41,22 @@ class FakeEngine:
         self.controls = controls
         return shot.own.with_(coeffs=driving.at(times), times=np.asarray(times, np.float64))
 
+    def hear(self, path, start_s=0.0, end_s=None):
+        from styleheat_cli.media.audio import hear
+
+        return hear(path, start_s, end_s)
+
+    def enliven(self, shot):
+        return shot
+
+    def speak(self, shot, speech, gain=1.0):
+        self.asked.append(("speak", speech.path.name, speech.length_s, gain))
+        return shot
+
     def render(self, shot, *, size=None, crop=False):
-        timeline = shot.timeline or shot.clip
-        stream = frames(shot.clip, float(shot.face.times[0]))
-        frame, later = next(stream), None
-        for row, time in enumerate(shot.motion.times):
-            while not shot.clip.still:
-                later = later or next(stream, None)
-                if later is None or float(later.time) > time + 1e-6:
-                    break
-                frame, later = later, None
-            pts = round((Fraction(float(time)) - Fraction(float(shot.motion.times[0]))) / timeline.time_base)
+        for _, frame, rows in showings(shot):
             image = frame.image if not crop else np.resize(frame.image, (size or 512, size or 512, 3))
-            yield Frame(row, pts, pts * timeline.time_base, image)
+            yield from (timed(shot, row, image) for row in rows)
 
 
 def moving(times: np.ndarray, clip=None) -> MotionTrack:

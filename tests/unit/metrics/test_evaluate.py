@@ -43,7 +43,7 @@ def test_a_folder_of_clips_and_photos_gives_the_cases_of_each_task(data):
     assert names(cases_of("cross-id", data)) == [
         ("p-a", "p.png", "a.mp4", None, None), ("p-b", "p.png", "b.mp4", None, None),
     ]  # fmt: skip
-    assert names(cases_of("dub", data))[0] == ("a", "a.mp4", None, "a.mp4", "a.mp4")
+    assert names(cases_of("dub", data))[0] == ("a", None, "a.mp4", "a.mp4", "a.mp4")
     assert names(cases_of("edit", data))[0] == ("a", "a.mp4", "a.mp4", None, None)
 
 
