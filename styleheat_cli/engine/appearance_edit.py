@@ -29,6 +29,7 @@ TONES = ((85, 130, 12, 9), (171, 130, 12, 9), (128, 120, 5, 12), (128, 190, 9, 6
          (110, 66, 12, 5), (146, 66, 12, 5), (128, 55, 18, 4))  # fmt: skip
 """Ellipses on the texture where skin is seen: both cheeks, nose, chin, both jaws, forehead; x, y, half width and height."""
 SKIN_LIKE = np.array([7.0, 8.0])  # spread of one skin's a and b
+EDGE_ON = 3.0  # over which share of facing the camera skin fades in: 1.3 / this
 STUBBLE, BEARD = (26_000, 1.3, 1), (16_000, 9.0, 2)  # hairs, their length in texels, their seed
 
 
@@ -88,12 +89,13 @@ class Canvas:
         return self.plate.place[0]
 
     @cached_property
-    def places(self) -> np.ndarray:
+    def located(self) -> tuple[np.ndarray, np.ndarray]:
         return self.atlas.located(self.plate.vertices, self.plate.side)
 
     def on_face(self, texture: np.ndarray) -> np.ndarray:
-        """(S, S): a texture seen in this crop."""
-        return spread(np.asarray(texture, np.float32), self.places, self.head_px)
+        """(S, S): a texture seen in this crop; what is seen edge-on fades out."""
+        places, facing = self.located
+        return spread(np.asarray(texture, np.float32), places, self.head_px) * np.clip(EDGE_ON * facing - 0.3, 0, 1)
 
     def blurred(self, values: np.ndarray, head_sizes: float) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), max(head_sizes * self.head_px, 0.4))
@@ -190,7 +192,7 @@ def age(canvas: Canvas, strength: float) -> Change:
     folds = canvas.on_face(canvas.look.folds) * np.maximum(canvas.skin, 0.5 * canvas.bare)
     if strength > 0:
         change = 0.35 * strength * gentle + 0.12 * strength * pores + 1.6 * strength * folds
-        change += 0.042 * strength**1.2 * canvas.on_face(wrinkles()) * canvas.skin
+        change += 0.065 * strength**1.2 * canvas.on_face(wrinkles()) * canvas.skin
         grey(canvas, strength * 3 * float(canvas.look.age_grey))
     else:
         change = -min(0.8, -0.28 * strength) * gentle + 0.05 * strength * pores + 1.3 * strength * folds
@@ -209,7 +211,7 @@ def beard(canvas: Canvas, strength: float) -> Change:
     if strength < 0:
         return _shaved(canvas, -strength, cover)
     short, long = min(strength, 1.0), np.clip(strength - 1, 0, 2) / 2
-    seen = canvas.on_face(cover) * np.maximum(canvas.like_skin, 0.35)
+    seen = canvas.on_face(cover) * np.maximum(canvas.like_skin, 0.35) * canvas.plate.alpha
     shadow = 0.26 * short * seen + 0.42 * long * seen
     dots = 0.55 * short * (1 - 0.5 * long) * canvas.on_face(_hairs(canvas.look, STUBBLE))
     strands = canvas.on_face(_hairs(canvas.look, BEARD))

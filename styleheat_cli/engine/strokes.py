@@ -43,9 +43,10 @@ def wrinkles(seed: int = 0) -> np.ndarray:
     relief = np.zeros((SIDE * FINE,) * 2, np.float32)
     for points, width, depth in _lines(rng):
         valley = _drawn_line(points, width, depth, rng)
-        shoulder = cv2.GaussianBlur(valley, (0, 0), width * FINE * 1.6)
-        shoulder = np.roll(shoulder, round(width * FINE * 0.9), 0)  # light comes from above: the lower shoulder is lit
-        relief += 1.15 * shoulder - 1.6 * cv2.GaussianBlur(valley, (0, 0), width * FINE * 0.55)
+        shoulder = cv2.GaussianBlur(valley, (0, 0), width * FINE * 2.1)
+        shoulder = np.roll(shoulder, round(width * FINE * 1.2), 0)  # light comes from above: the lower shoulder is lit
+        crease = cv2.GaussianBlur(valley, (0, 0), width * FINE * 0.6) + cv2.GaussianBlur(valley, (0, 0), width * FINE * 1.3)
+        relief += 1.3 * shoulder - 1.0 * crease
     return relief
 
 
@@ -56,7 +57,7 @@ def _lines(rng: np.random.Generator):
         for low, high in ((begin, middle[0]), (middle[1], end)):
             x = np.linspace(low, high, 6)
             bow = 2.2 - 3 * np.cos((x - 128) / 46 * 1.4) + rng.normal(0, 0.7, 6)
-            yield np.column_stack([x, height + bow]), 0.75, depth * rng.uniform(0.7, 1)
+            yield np.column_stack([x, height + bow]), 0.85, depth * rng.uniform(0.7, 1)
     for mirrored in (False, True):
         for points, width, depth in (*CREASES, *_above_the_lip()):
             points = np.array(points, float) + rng.normal(0, 0.5, (len(points), 2))
@@ -75,7 +76,8 @@ def _drawn_line(points: np.ndarray, width: float, depth: float, rng: np.random.G
     """(1024, 1024) float32: a curve through the points, uneven, tapering to both ends."""
     share = np.linspace(0, 1, len(points))
     curve = make_interp_spline(share, points, k=min(2, len(points) - 1))(np.linspace(0, 1, 40)) * FINE
-    strength = depth * np.sin(np.pi * np.linspace(0.04, 0.96, 40)) ** 0.7 * (1 + 0.25 * rng.normal(size=40))
+    unsteady = np.interp(np.arange(40), np.arange(0, 45, 5), rng.uniform(0.35, 1.2, 9))
+    strength = depth * np.sin(np.pi * np.linspace(0.04, 0.96, 40)) ** 0.7 * unsteady
     layer = np.zeros((SIDE * FINE,) * 2, np.float32)
     at = np.round(curve * 16).astype(int)
     for start, end, value in zip(at, at[1:], strength, strict=False):

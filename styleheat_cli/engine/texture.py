@@ -58,8 +58,9 @@ class Atlas:
             filled = cv2.dilate(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
         return cv2.GaussianBlur(filled.astype(np.float32) / 255, (0, 0), max(grow / 2, 0.8))
 
-    def located(self, vertices: np.ndarray, side: int) -> np.ndarray:
-        """(side, side, 2) float32: each pixel's place on the texture, 0 to 1; OUTSIDE where there is no skin.
+    def located(self, vertices: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """(side, side, 2) float32: each pixel's place on the texture, 0 to 1, OUTSIDE where there is no skin; and
+        (side, side) float32: how squarely the skin there faces the camera.
 
         vertices: (514 or more, 3) of the mesh in pixels of the crop. The far cheek of a turned head lies behind the near one.
         """
@@ -68,16 +69,23 @@ class Atlas:
         depth = vertices[self.faces, 2].mean(1)
         depth[:HOLES] = np.inf
         faces = self.faces[np.argsort(-depth, kind="stable")]
-        found, _ = _carried(vertices[:, :2] * (grid / side), self.places, faces, grid)
-        return found if grid == side else cv2.resize(found, (side, side), interpolation=cv2.INTER_NEAREST)
+        found, drawn = _carried(vertices[:, :2] * (grid / side), self.places, faces, grid)
+        facing = np.where(drawn >= 0, self._facing(vertices, faces)[drawn], 0)
+        facing = cv2.GaussianBlur(facing.astype(np.float32), (0, 0), grid / 200)  # triangles are flat, a face is not
+        if grid < side:
+            found, facing = (cv2.resize(each, (side, side), interpolation=cv2.INTER_NEAREST) for each in (found, facing))
+        return found, facing
+
+    def _facing(self, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """(M,) in [0, 1]: how squarely triangles face the camera; 0 where they are seen from behind."""
+        return (_towards(vertices, faces) * np.sign(_towards(self.at_rest, faces))).clip(0, 1)
 
     def unwrapped(self, image: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(256, 256, C): a crop's picture as texture, and (256, 256) float32: how squarely each texel faced the camera."""
         vertices = vertices[: len(self.places)]
         at, drawn = _carried(self.places * SIDE, vertices[:, :2], self.faces, SIDE)
         texture = cv2.remap(image, at - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        towards = _towards(vertices, self.faces) * np.sign(_towards(self.at_rest, self.faces))
-        return texture, np.where(drawn >= 0, towards[drawn], 0).clip(0, 1).astype(np.float32)
+        return texture, np.where(drawn >= 0, self._facing(vertices, self.faces)[drawn], 0).astype(np.float32)
 
 
 def spread(texture: np.ndarray, places: np.ndarray, head_px: float) -> np.ndarray:

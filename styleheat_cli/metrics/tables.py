@@ -21,7 +21,10 @@ SHOWN = {
         "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag", "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
         "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
     ),
-    "edit": ("csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background"),
+    "edit": (
+        *(f"{name}-{what}" for name in ("age", "beard", "lips", "smile", "grey") for what in ("rises", "slope", "likeness", "nearer", "outside")),
+        "strangers", "csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background",
+    ),
     "edit-3dmm": (
         "yaw-slope", "pitch-slope", "roll-slope", "smile-over-others", "jaw_open-over-others", "mouth_wide-over-others",
         "pucker-over-others", "brows_up-over-others", "brows_down-over-others", "blink_left-over-others", "blink_right-over-others",

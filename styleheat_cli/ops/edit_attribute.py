@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -17,6 +17,8 @@ from .operation import Edit, FilePath, Flag, Scope, beside_the_recipe, is_motion
 from .reenact import Reenact
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..engine.engine import Engine
     from ..shot import Attribute, Shot
 
@@ -206,3 +208,18 @@ class EditAttribute(Edit):
             factors, times = (1.0,), [0.0]
         strengths = tuple(strength * factor for factor in factors)
         return Attribute(Path(name).stem if own else name, strengths, tuple(times), Path(name) if own else None)
+
+
+def swept() -> dict[str, tuple[float, ...]]:
+    """Strengths over each direction's range, in whole steps, for measuring."""
+    return {name: tuple(float(value) for value in range(round(told.low), round(told.high) + 1)) for name, told in DEFAULT.items()}
+
+
+def performed(engine: Engine, path: Path, direction: str, strengths: tuple[float, ...]) -> Iterator[np.ndarray]:
+    """A portrait's pictures at these strengths of a direction."""
+    from ..shot import Attribute
+
+    shot = lasting(engine.shot(path), len(strengths) / float(RATE), Scope(still=True))
+    attribute = Attribute(direction, strengths, tuple(shot.motion.times.tolist()))
+    for frame in engine.render(shot.with_(attributes=(attribute,))):
+        yield frame.image

@@ -22,7 +22,7 @@ STEPS: Mapping[str, dict[str, Any]] = {
     "same-id": {"op": "reenact", "anchor": 0.0, "pose_limit": 90.0, "travel_limit": 5.0},
     "cross-id": {"op": "reenact"},
     "dub": {"op": "dub", "anchor": 0.0, "fit": "trim"},
-    "edit": {"op": "edit-attribute", "attribute": "age"},
+    "edit": {"op": "edit", "direction": "age"},
 }
 """What each task does unless the recipe says otherwise. The same person's first frame is where the driver is at 0 s."""
 RENDER: Mapping[str, dict[str, Any]] = {
@@ -45,8 +45,8 @@ class Evaluate(Task):
 
     kind: Literal["evaluate"] = "evaluate"
     tasks: tuple[TaskName, ...] = ("same-id",)
-    """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits, and
-    turns and axes by number (edit-3dmm)."""
+    """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits (of
+    portraits where any are named, else of clips), and turns and axes by number (edit-3dmm)."""
     data: Annotated[FilePath | None, Flag(unit="folder")] = None
     """Folder with the clips and photos."""
     clips: tuple[str, ...] = ()
@@ -139,6 +139,8 @@ class Evaluate(Task):
             return self._inversion(engine, name, progress)
         if task == "edit-3dmm":
             return self._asked(engine, name, progress)
+        if task == "edit" and self.portraits:
+            return self._edited(engine, name, progress)
         from ..metrics.cases import cases_of
         from ..metrics.evaluation import evaluate
 
@@ -210,6 +212,26 @@ class Evaluate(Task):
         return [self._folder() / name for name in self.portraits] or sorted(
             path for path in self._folder().rglob("*") if path.suffix.lower() in PHOTOS
         )
+
+    def _edited(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
+        """Every portrait along every direction, at rising strengths."""
+        from ..metrics.editing import editing
+        from ..metrics.sheets import write_rows
+        from .edit_attribute import performed, swept
+
+        shown: dict[str, list[Any]] = {}
+
+        def perform(path: Path, direction: str, strengths: Any) -> Any:
+            pictures = list(performed(engine, path, direction, strengths))
+            if len(shown) < SHEET_CASES * len(swept()):
+                shown[f"{path.name} {direction} {strengths[0]:g} to {strengths[-1]:g}"] = pictures
+            return pictures
+
+        if engine is None:
+            return {"cases": 0, "region": "head", "methods": {}, "failed": {}}
+        found = editing(self._photos(), swept(), perform, engine.morphable, engine.appearance, name, progress)
+        write_rows(self.output_dir / "edit" / "sheet.png", shown)
+        return found
 
     def _asked(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
         """Turns and axes by number, asked of every portrait and measured on the results."""

@@ -21,7 +21,7 @@ from ..engine.plate import make_plate
 from ..engine.texture import SIDE, Atlas
 from ..errors import InputError
 from ..face.morphable import POINTS, Fit, Morphable, fit
-from ..face.regions import NOSTRILS, OUTER_LIPS, OVAL
+from ..face.regions import LIP_POINTS, NOSTRILS, OUTER_LIPS, OVAL
 from ..metrics.attributes import BLOCKS, columns, features, flattened, log_light
 from .material import Tracked
 
@@ -34,6 +34,7 @@ MOST_TURNED = 0.6  # radians of yaw beyond which a portrait says nothing of one 
 BLURS = (1, 2, 4, 8, 16)  # texels
 FOLDS = slice(2, 5)  # bands between 2 and 16 texels: folds, and no pores and no shading
 RIDGE = 2.0
+RESTING = 0.6  # head sizes round lips and outline within which a shape hardly changes
 
 
 @dataclass(frozen=True)
@@ -158,10 +159,14 @@ def _regressed(values: np.ndarray, terms: np.ndarray, ridge: float = RIDGE) -> n
 
 
 def _shape(model: Morphable, faces: list[Labelled], terms: np.ndarray) -> np.ndarray:
-    """(478, 3): what ten years add to the face at rest, the same on both sides."""
+    """(478, 3): what ten years add to the face at rest, the same on both sides; lips keep theirs, so that teeth stay as they are, and so does
+    the outline, so that nothing beside a turned face comes to light."""
     shapes = np.array([np.tensordot(face.fitted.identity, model.identity, axes=1) + face.fitted.own for face in faces])
     change = _regressed(shapes, terms)[TERMS.index("age")]
-    return (change + change[model.mirror] * [-1, 1, 1]) / 2
+    change = (change + change[model.mirror] * [-1, 1, 1]) / 2
+    at_rest = (*LIP_POINTS, *OVAL)
+    away = np.linalg.norm(model.mean[:, None, :2] - model.mean[list(at_rest), :2], axis=-1).min(1)
+    return change * (1 - np.exp(-((away / RESTING) ** 2)))[:, None]
 
 
 def _smile(faces: list[Labelled], terms: np.ndarray) -> np.ndarray:
