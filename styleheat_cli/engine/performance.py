@@ -24,6 +24,7 @@ from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .synthesis import warped
+from .teeth import Teeth, seen_teeth, show
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -48,6 +49,7 @@ class Stage:
     angles: np.ndarray  # [3] radians: its own pose
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
+    teeth: Teeth | None = None  # what a photo shows of them
     change: Change = Change()  # what attributes ask of the mesh
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
 
@@ -124,7 +126,8 @@ def make_stage(
         feature = invert_mouth(engine.healing, image, landmarks)
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
-    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained)
+    teeth = seen_teeth(image, landmarks, plate.place) if shot.clip.still else None
+    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth)
 
 
 def with_looks(engine: Engine, stage: Stage, looks: Mapping[str | Path, float], inverted: bool = False) -> Stage:
@@ -152,6 +155,8 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     expression = shot.motion.expression[row] + stage.change.expression
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
+    if stage.teeth is not None:
+        show(stage.teeth, made.image, target, place_of(shot, stage, row))
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
 
 
@@ -159,11 +164,11 @@ def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
     model, person = engine.morphable, shot.person
     expression = shot.motion.expression[row] + stage.change.expression
-    angles = stage.angles + SEEN * (shot.motion.angles[row] - stage.angles)
+    angles = turned(shot, stage, row)
     shape = model.shape(person.identity, expression[None], angles[None])[0] + person.own + stage.leftover
     shape = shape + stage.change.shape
     shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
-    scale, turn, shift = place = _place(shot, row, stage, angles)
+    scale, turn, shift = place = place_of(shot, stage, row)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]
     return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
 
@@ -190,13 +195,18 @@ def into_crop(landmarks: np.ndarray, crop: np.ndarray, side: int) -> np.ndarray:
     return np.column_stack([landmarks[:, :2] @ linear.T + shift, landmarks[:, 2] * scale])
 
 
-def _place(shot: Shot, row: int, stage: Stage, angles: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """(scale, R, shift) of the head in crop pixels for an output row, turned by these angles."""
+def turned(shot: Shot, stage: Stage, row: int) -> np.ndarray:
+    """(3,) radians by which the head of an output row is drawn."""
+    return stage.angles + SEEN * (shot.motion.angles[row] - stage.angles)
+
+
+def place_of(shot: Shot, stage: Stage, row: int) -> tuple[float, np.ndarray, np.ndarray]:
+    """(scale, R, shift) of the head in crop pixels for an output row."""
     side = stage.plate.side
     at = into_crop(np.append(shot.motion.head_at[row], 0)[None], stage.crop, side)[0]
     scale = shot.motion.head_size[row] * side * np.sqrt(np.linalg.det(stage.crop[:, :2]))
     at[2] = stage.plate.place[2][2]
-    return float(scale), rotation(angles), at
+    return float(scale), rotation(turned(shot, stage, row)), at
 
 
 def working_square(crop: np.ndarray, size: int | None) -> tuple[np.ndarray, int]:
