@@ -111,6 +111,30 @@ def import_family(
     return made, missing
 
 
+def convert_file(
+    family: Family,
+    original: Path,
+    folder: Path | None = None,
+    accept_licence: Callable[[str], bool] = lambda licence: False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Convert one published file, anew where it was converted before; returns the stored files that were made.
+
+    Raises:
+        CheckpointError: there is no such file, or the family knows none of this name.
+    """
+    key = next((key for key, source in family.sources.items() if original.name in (source.name, *source.aliases)), None)
+    if key is None:
+        known = ", ".join(source.name for source in family.sources.values())
+        raise CheckpointError(f"{original.name} is none of the {family.name} files", hint=f"known: {known}")
+    if not original.is_file():
+        raise CheckpointError(f"no such file: {original}", hint=f"styleheat checkpoints fetch {family.name}")
+    folder = folder or cache_folder()
+    with locked(folder / family.name):
+        _settle_licence(family, folder, accept_licence)
+        return _take_in(family, key, original, folder, progress)
+
+
 def find_published(source: Source, folder: Path) -> Path | None:
     """The published file under one of its names, anywhere in a folder; or the folder of its loose members."""
     for name in (source.name, *source.aliases):

@@ -81,8 +81,8 @@ class Component:
     overriding: Component | None = None
     """The component that `override` names."""
 
-    def path(self) -> Path:
-        """The stored file, its digest checked before the first use in this process.
+    def path(self, hashed: bool = True) -> Path:
+        """The stored file, its digest checked before the first use in this process; only its length if not `hashed`.
 
         Raises:
             CheckpointError: missing, damaged, or of an unknown digest; the hint is the command that mends it.
@@ -90,7 +90,7 @@ class Component:
         found = self.find()
         if found is None:
             raise CheckpointError(f"the {self.family} weights lack {self.file} ({self.role})", hint=self.remedy())
-        check_digest(found, self._expected(found), hint=self.remedy())
+        check_digest(found, self._expected(found), hint=self.remedy(), hashed=hashed)
         return found
 
     def find(self) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -56,6 +57,35 @@ class Import(Description):
     """Folder to keep them in, the user's cache unless told otherwise."""
 
 
+class Verify(Description):
+    """Check weights to the last number: digests, names, shapes and finite values of every part that is here."""
+
+    family: str = "default"
+    """Family to check."""
+
+
+class Convert(Description):
+    """Convert one published file, whatever folder it lies in; it is checked as `fetch` does and stays as it is."""
+
+    original: Path
+    """The published file, under a name that its family knows."""
+    family: str = "styleheat"
+    """Family that it belongs to."""
+    accept_license: bool = False
+    """Accept the publisher's terms, which are shown without this."""
+    folder: Annotated[Path | None, Flag(unit="folder")] = None
+    """Folder to keep the result in, the user's cache unless told otherwise."""
+
+
+class Where(Description):
+    """Print where a family's files lie, a line each; those that are not here are left out."""
+
+    family: str = "default"
+    """Family to look for."""
+    role: tuple[str, ...] = ()
+    """Only the file of this role, which has to be there; may be given many times."""
+
+
 class Remove(Description):
     """Delete weights that were fetched or imported."""
 
@@ -74,6 +104,9 @@ def register(app: typer.Typer) -> None:
         ("list", Listing, _list, {"family": FAMILY}, "styleheat checkpoints list default"),
         ("fetch", Fetch, _fetch, {"family": FAMILY}, "styleheat checkpoints fetch styleheat --accept-license"),
         ("import", Import, _import, {"original": "FOLDER"}, "styleheat checkpoints import downloads/"),
+        ("verify", Verify, _verify, {"family": FAMILY}, "styleheat checkpoints verify styleheat"),
+        ("convert", Convert, _convert, {"original": "FILE"}, "styleheat checkpoints convert StyleHEAT_visual.pt"),
+        ("path", Where, _where, {"family": FAMILY}, "styleheat checkpoints path styleheat --role generator"),
         ("rm", Remove, _remove, {"family": FAMILY}, "styleheat checkpoints rm styleheat"),
     ):
         doc = f"{described.__doc__}\n\nExample: {example}"
@@ -104,11 +137,11 @@ def _check_complete(family: str, rows: list[Standing]) -> None:
 
 
 def _accepting(accepted: bool) -> Callable[[str], bool]:
-    """Shows the terms; they count as accepted only where the command line says so."""
+    """Shows the terms; they count as accepted where the command line says so, or a person who is asked."""
 
     def accept(terms: str) -> bool:
         tell(terms.strip())
-        return accepted
+        return accepted or (sys.stdin.isatty() and typer.confirm("Do you accept these terms?", err=True))
 
     return accept
 
@@ -132,6 +165,31 @@ def _import(given: Import, talk: Talk) -> None:
     if missing and not talk.quiet:
         tell(f"not in {given.original}: {', '.join(missing)}")
     _tell_made(made, talk)
+
+
+def _verify(given: Verify, talk: Talk) -> None:
+    _list(Listing(family=given.family, thorough=True), talk)
+
+
+def _convert(given: Convert, talk: Talk) -> None:
+    from ..checkpoints.install import convert_file
+
+    family = load_family(given.family)
+    with talking(talk) as progress:
+        made = convert_file(family, given.original, given.folder, _accepting(given.accept_license), progress)
+    _tell_made(made, talk)
+
+
+def _where(given: Where, talk: Talk) -> None:
+    family = load_family(given.family)
+    if given.role:
+        found = {role: family.component(role).path() for role in given.role}
+    else:
+        found = {role: path for role, component in family.components.items() if (path := component.find())}
+    if talk.json_:
+        return result_json({role: str(path) for role, path in found.items()})
+    for path in dict.fromkeys(found.values()):
+        result(path)
 
 
 def _tell_made(made: list[Path], talk: Talk) -> None:

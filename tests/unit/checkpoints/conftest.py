@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import zipfile
-from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
 
 from styleheat_cli.checkpoints import load_family
 from styleheat_cli.networks.published import blueprint
+from tests.served import Published
 
 WARPER = {"rows": 5, "widths": [4, 8, 8], "decoder": [8], "descriptor": 8}
-
-
-class Published:
-    """A folder of published files behind HTTP; `faults` are used up, one a request, by file name."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.faults: dict[str, deque[str]] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.answer(self)
-
-            def log_message(self, *message):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        name = request.path.lstrip("/")
-        self.requests.append((name, request.headers.get("Range")))
-        queue = self.faults.get(name)
-        fault = queue.popleft() if queue else ""
-        path = self.folder / name
-        if fault.isdigit() or not path.is_file():
-            request.send_error(int(fault or 404))
-            return
-        content, begin = path.read_bytes(), 0
-        if fault == "flip":
-            content = content[:-40] + bytes([content[-40] ^ 4]) + content[-39:]
-        version = f'"{path.stat().st_mtime_ns}"'
-        wanted = request.headers.get("Range")
-        if wanted and request.headers.get("If-Range") == version:
-            begin = int(wanted.removeprefix("bytes=").rstrip("-"))
-        request.send_response(206 if begin else 200)
-        request.send_header("Content-Type", "text/html" if fault == "page" else "application/octet-stream")
-        request.send_header("Content-Length", str(len(content) - begin))
-        request.send_header("ETag", version)
-        request.end_headers()
-        rest = content[begin:]
-        request.wfile.write(rest[: len(rest) // 2] if fault == "cut" else rest)
 
 
 @pytest.fixture
