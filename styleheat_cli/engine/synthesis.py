@@ -16,6 +16,7 @@ from .mesh import GRID, backward_map
 from .plate import EYES, Eyeball, Plate, drawn, opening
 
 MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
+RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 
 
@@ -40,7 +41,8 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     changed = _changed(source_at, side)
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
     for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):
-        if eyeball is not None:
+        moved = np.abs(target[[*ring, *iris], :2] - plate.vertices[[*ring, *iris], :2]).max()
+        if eyeball is not None and moved > RESTS * side / 512:
             _look(image, eyeball, target[list(ring), :2], target[iris[0], :2], side)
     return Warped(image, changed, source_at)
 
