@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d
 
 from ..face.morphable import Morphable
 from ..media.audio import levelled
@@ -18,6 +18,7 @@ from .retarget import calm_of, opening_rows
 
 BLOCK = 4000  # rows heard at once: memory stays flat in the speech's length
 SILENCE = -3.4  # log10 of the mel magnitude (the loudest band) under which nothing sounds
+STEADY, SWING_S = 0.25, 1.0  # log10 of the magnitude by which a voice at least rises and falls within so long
 EARLY_S = 0.2  # seconds by which a mouth moves before its voice is heard, and after it was
 SOFT_S = 0.05  # standard deviation of how it comes and goes
 SURE = (0.55, 0.85)  # probabilities from which lips draw together, and wholly meet
@@ -64,10 +65,16 @@ def _probable(logit: np.ndarray) -> np.ndarray:
 def spoken(probability: np.ndarray, speech: Speech) -> np.ndarray:
     """(M,) in [0, 1]: 1 where somebody speaks and a little before and after, 0 in silence and where only music plays."""
     rate = speech.rate
-    sounds = (probability > 0.5) & (speech.mel.max(1) > SILENCE)
+    sounds = (probability > 0.5) & (speech.mel.max(1) > SILENCE) & (_swing(speech) > STEADY)
     steady = median_filter(sounds.astype(np.float64), round(0.1 * rate) | 1, mode="nearest")
     wide = maximum_filter1d(steady, 2 * round(EARLY_S * rate) + 1, mode="constant")
     return gaussian_filter1d(wide, SOFT_S * rate, mode="nearest")
+
+
+def _swing(speech: Speech) -> np.ndarray:
+    """(M,): how far the level moves round each row; syllables move it by a factor of three at least, hiss and pads do not."""
+    level, size = gaussian_filter1d(speech.mel.mean(1).astype(np.float64), 2), round(SWING_S * speech.rate)
+    return maximum_filter1d(level, size) - minimum_filter1d(level, size)
 
 
 def speak(model: Morphable, own: MotionTrack, motion: MotionTrack, mouth: Mouth, gain: float = 1.0) -> MotionTrack:

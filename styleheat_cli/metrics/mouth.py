@@ -8,7 +8,7 @@ import numpy as np
 
 from .face_geometry import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from .metric import Moment, Reading, Setting, View, blank, metric
-from .series import Pairs, follows, gain, lag
+from .series import Pairs, follows, gain, in_step, lag
 
 
 def opening(view: View) -> float:
@@ -48,6 +48,7 @@ class _Curve:
         shift = lag(times, own, driver)
         return [
             self._reading("corr", follows(own, driver), "", "higher"),
+            self._reading("in-step", in_step(times, own, driver), "", "higher"),
             self._reading("gain", gain(own, driver), "", "near 1"),
             self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
         ]
@@ -63,7 +64,7 @@ class _Curve:
     "mouth-opening",
     better="higher",
     protocol="mesh, pose-free",
-    says="gap of the inner lips against the driver's: correlation, slope, and delay (positive: later than the driver)",
+    says="gap of the inner lips against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay (positive: later than the driver)",
     needs="driving faces",
 )
 class MouthOpening(_Curve):
@@ -74,7 +75,7 @@ class MouthOpening(_Curve):
     "mouth-width",
     better="higher",
     protocol="mesh, pose-free",
-    says="distance of the mouth's corners against the driver's: correlation, slope, and delay",
+    says="distance of the mouth's corners against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay",
     needs="driving faces",
 )
 class MouthWidth(_Curve):

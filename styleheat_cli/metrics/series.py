@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LONGEST_LAG_S = 0.5
+LONGEST_LAG_S, APART_S = 0.5, 0.25
 HARDLY = 0.02
 FEWEST = 8
 """Moments below which a correlation says nothing."""
@@ -70,15 +70,27 @@ def lag(times: np.ndarray, generated: np.ndarray, real: np.ndarray) -> float | N
     """
     if len(times) < FEWEST or times[-1] - times[0] < 3 * LONGEST_LAG_S:
         return None
-    step = float(np.median(np.diff(times)))
-    grid = np.arange(times[0], times[-1] + step / 2, step)
-    a, b = np.interp(grid, times, generated), np.interp(grid, times, real)
-    reach = round(LONGEST_LAG_S / step)
-    heights = np.array([_shifted(a, b, shift) for shift in range(-reach, reach + 1)])
+    step, heights = _heights(times, generated, real, LONGEST_LAG_S)
     best = int(heights.argmax())
     if heights[best] < 0.2:
         return None
-    return float((best - reach + _vertex(heights, best)) * step)
+    return float((best - len(heights) // 2 + _vertex(heights, best)) * step)
+
+
+def in_step(times: np.ndarray, generated: np.ndarray, real: np.ndarray) -> float | None:
+    """The correlation once the curves are put in step: the highest within ±0.25 s, as sound and picture of films run apart."""
+    if len(times) < FEWEST or times[-1] - times[0] < 3 * APART_S or follows(generated, real) is None:
+        return None
+    return float(_heights(times, generated, real, APART_S)[1].max())
+
+
+def _heights(times: np.ndarray, generated: np.ndarray, real: np.ndarray, reach_s: float) -> tuple[float, np.ndarray]:
+    """The step in seconds of an even grid, and the correlation at every shift up to the reach either way."""
+    step = float(np.median(np.diff(times)))
+    grid = np.arange(times[0], times[-1] + step / 2, step)
+    a, b = np.interp(grid, times, generated), np.interp(grid, times, real)
+    reach = round(reach_s / step)
+    return step, np.array([_shifted(a, b, shift) for shift in range(-reach, reach + 1)])
 
 
 def _shifted(a: np.ndarray, b: np.ndarray, shift: int) -> float:

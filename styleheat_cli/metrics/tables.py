@@ -18,7 +18,8 @@ SHOWN = {
         "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed", "background-touched",
     ),
     "dub": (
-        "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag", "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
+        "mouth-opening-in-step", "mouth-width-in-step", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
+        "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
         "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
     ),
     "edit": (

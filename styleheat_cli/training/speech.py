@@ -39,8 +39,9 @@ LIPS_WEIGHT = 4.0  # times that the lips count in the choice of modes
 MOST_APART = 20  # rows by which sound and picture of a clip may be apart
 LEAST_ALIKE = 0.2  # correlation under which a mouth does not follow its voice
 WINDOW = 160  # rows of a training window: two seconds
+QUIET_EVERY = 5  # windows of a batch, of which one is without a voice
 NOTE_S = (0.15, 0.7)
-SYNTHETIC, SYNTHETIC_S = 24, 8.0  # pieces of music, and how long they are
+SYNTHETIC, SYNTHETIC_S = 48, 8.0  # pieces of music, and how long they are
 
 
 @dataclass(frozen=True)
@@ -209,25 +210,45 @@ def _speaks(mel: np.ndarray) -> np.ndarray:
 
 
 def music(random: np.random.Generator, modes: int) -> Voiced:
-    """A piece that nobody sings: chords of harmonic tones, sometimes a beat; the mouth rests closed all along."""
-    length = round(SYNTHETIC_S * RATE)
-    sound, begins = np.zeros(length), 0.0
-    while begins < SYNTHETIC_S:
-        lasts = random.uniform(*NOTE_S) * random.choice([1, 2, 4])
-        for _ in range(random.integers(1, 5)):
-            _add(sound, begins, _tone(random, lasts))
-        if random.random() < 0.4:
-            _add(sound, begins, random.normal(0, 0.6, 1600) * np.exp(-np.arange(1600) / random.uniform(80, 500)))
-        begins += lasts * random.uniform(0.4, 1.0)
-    mel = levelled(log_mel((0.1 * sound + 0.001 * random.normal(size=length)).astype(np.float32), RATE))
+    """Eight seconds in which nobody speaks or sings; the mouth rests closed all along."""
+    sound = (_noise if random.random() < 0.35 else _chords)(random) + 10 ** random.uniform(-4, -2) * random.normal(size=round(SYNTHETIC_S * RATE))
+    mel = levelled(log_mel((0.1 * sound / sound.std()).astype(np.float32), RATE))
     nothing = np.zeros(len(mel), bool)
     return Voiced("", mel, np.zeros((len(mel), modes)), ~nothing, nothing, ~nothing)
+
+
+def _chords(random: np.random.Generator) -> np.ndarray:
+    """Harmonic tones together and after each other, pads or plucked, sometimes with a beat, sometimes after a silence."""
+    sound, begins = np.zeros(round(SYNTHETIC_S * RATE)), random.choice([0.0, random.uniform(0, 2)])
+    beat, longest = random.random() < 0.4, random.choice([1, 2, 8])
+    while begins < SYNTHETIC_S:
+        lasts = random.uniform(*NOTE_S) * random.choice([1, longest])
+        for _ in range(random.integers(1, 5)):
+            _add(sound, begins, _tone(random, lasts))
+        if beat:
+            _add(sound, begins, random.normal(0, 0.6, 1600) * np.exp(-np.arange(1600) / random.uniform(80, 500)))
+        begins += lasts * random.uniform(0.4, 1.0)
+    return sound
+
+
+def _noise(random: np.random.Generator) -> np.ndarray:
+    """Hiss, wind or hum: noise of some colour that swells slowly, in parts of the time only."""
+    count = round(SYNTHETIC_S * RATE)
+    wave = np.fft.rfft(random.normal(size=count)) * np.maximum(np.arange(count // 2 + 1), 100.0) ** -random.uniform(0, 1.2)
+    return np.fft.irfft(wave, count) * _swells(random, count)
+
+
+def _swells(random: np.random.Generator, count: int) -> np.ndarray:
+    """(count,) a volume that moves slowly, or switches on."""
+    knots = random.integers(3, 12)
+    volume = random.uniform(0.1, 1, knots) * (random.random(knots) < 0.85) + 1e-3
+    return np.interp(np.arange(count), np.linspace(0, count, knots), volume)
 
 
 def _tone(random: np.random.Generator, seconds: float) -> np.ndarray:
     t = np.arange(round(seconds * RATE)) / RATE
     pitch = 110 * 2 ** (random.integers(-12, 30) / 12)
-    fall, bright = random.uniform(0.5, 6), random.uniform(0.4, 2.2)
+    fall, bright = random.choice([0.0, random.uniform(0.5, 6)]), random.choice([random.uniform(0.4, 2.2), 6.0])
     shake = 0.004 * random.random() * np.sin(2 * np.pi * random.uniform(3, 7) * t)
     tone = sum(np.sin(2 * np.pi * n * pitch * (t + shake / 20)) / n**bright for n in range(1, 9) if n * pitch < 7000)
     return tone * np.exp(-fall * t) * np.minimum(1, t / 0.01) * np.minimum(1, (seconds - t) / 0.02)
@@ -262,7 +283,7 @@ class SpeechJob:
             "shape": ((apart - mean) * seen[:, None]).square().sum() / (seen.sum() * apart[0, :, :, 0].numel()),
             "level": 0.1 * mean.square().mean(),
             "speed": 0.5 * quick.square().sum() / (seen.sum() * apart[0, :, :, 0].numel()),
-            "voice": 0.1 * judge(found[:, :, -2], speaks[:, None].expand_as(found[:, :, -2])),
+            "voice": 0.2 * judge(found[:, :, -2], speaks[:, None].expand_as(found[:, :, -2])),
             "closed": 0.05 * (judge(found[:, :, -1], closed[:, None].expand_as(found[:, :, -1]), reduction="none") * seen).mean(),
         }
         return {**losses, "total": sum(losses.values())}
@@ -271,7 +292,7 @@ class SpeechJob:
         """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks (N, M), closed (N, M): float32."""
         rows = []
         for n in range(self.batch):
-            quiet = n % 8 == 0
+            quiet = n % QUIET_EVERY == 0
             clip = self.music[random.integers(SYNTHETIC)] if quiet else self.clips[random.choice(len(self.clips), p=self.shares)]
             rows.append(window(clip, self.music[random.integers(SYNTHETIC)], random, alone=quiet))
         return tuple(np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))

@@ -100,7 +100,8 @@ def test_the_mouth_of_a_speech_does_not_depend_on_its_volume(engine, shared, tmp
 
 
 def test_a_short_pause_of_the_detector_does_not_close_the_mouth():
-    speech = Speech(None, np.zeros((400, 80), np.float32), ROWS, 5.0)
+    syllables = np.sin(np.arange(400) / 5)[:, None] * np.ones(80)
+    speech = Speech(None, syllables.astype(np.float32), ROWS, 5.0)
     probability = np.ones(400)
     probability[100:110] = 0
     assert spoken(probability, speech).min() > 0.9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from styleheat_cli.metrics.blinks import blink_times, matched
-from styleheat_cli.metrics.series import correlation, gain, lag
+from styleheat_cli.metrics.series import correlation, gain, in_step, lag
 from styleheat_cli.metrics.speech import Level, level_of
 
 TIMES = np.arange(150) / 30
@@ -84,3 +84,17 @@ def test_a_gap_in_the_sound_is_silence_and_time_goes_on():
     at = level.at(np.array([0.25, 0.75, 1.25]))
     assert at == pytest.approx([10 * np.log10(0.25), -60, 10 * np.log10(0.25)], abs=1e-3)
     assert Level(np.full(10, -60, np.float32)).silent
+
+
+def test_curves_that_run_apart_are_alike_once_they_are_in_step():
+    curve = np.random.default_rng(0).normal(size=250).cumsum()
+    times = np.arange(250) / 25
+    later = np.roll(curve, 4)
+    assert in_step(times, later, curve) > 0.97 > correlation(later, curve)
+    far = in_step(times, np.roll(np.random.default_rng(1).normal(size=250), 4), np.random.default_rng(2).normal(size=250))
+    assert far < 0.3
+
+
+def test_nothing_sounds_only_where_it_is_silent_for_a_while():
+    level = Level(np.concatenate([np.full(100, -60.0), np.full(100, -20.0), np.full(100, -60.0)]).astype(np.float32))
+    assert [level.rests(time) for time in (0.3, 0.8, 1.5, 2.2, 2.6)] == [True, False, False, False, True]
