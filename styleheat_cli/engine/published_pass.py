@@ -173,7 +173,7 @@ def _stepped(looks: Mapping[str | Path, float]) -> Looks:
     for name, strength in looks.items():
         step = abs(ATTRIBUTES[name].strength) / LOOKS if name in ATTRIBUTES else 1 / LOOKS
         stepped[name] = round(strength / step) * step
-    return tuple(stepped.items())
+    return tuple((name, strength) for name, strength in stepped.items() if strength)
 
 
 def landmarks_of(model: Morphable, shot: Shot, row: int) -> np.ndarray:
