@@ -29,6 +29,7 @@ TONES = ((85, 130, 12, 9), (171, 130, 12, 9), (128, 120, 5, 12), (128, 190, 9, 6
          (110, 66, 12, 5), (146, 66, 12, 5), (128, 55, 18, 4))  # fmt: skip
 """Ellipses on the texture where skin is seen: both cheeks, nose, chin, both jaws, forehead; x, y, half width and height."""
 SKIN_LIKE = np.array([7.0, 8.0])  # spread of one skin's a and b
+HAIRY = 1.8  # times the cheeks' roughness from which a place in the beard's is hair
 EDGE_ON = 3.0  # over which share of facing the camera skin fades in: 1.3 / this
 STUBBLE, BEARD = (26_000, 1.3, 1), (16_000, 9.0, 2)  # hairs, their length in texels, their seed
 
@@ -65,6 +66,9 @@ class Change:
 
     def __add__(self, other: Change) -> Change:
         return Change(self.shape + other.shape, self.expression + other.expression)
+
+
+NO_CHANGE = Change()
 
 
 @dataclass
@@ -193,7 +197,7 @@ def age(canvas: Canvas, strength: float) -> Change:
     if strength > 0:
         change = 0.35 * strength * gentle + 0.12 * strength * pores + 1.6 * strength * folds
         change += 0.065 * strength**1.2 * canvas.on_face(wrinkles()) * canvas.skin
-        grey(canvas, strength * 3 * float(canvas.look.age_grey))
+        grey(canvas, strength * 3 * float(canvas.look.age_grey[0]))
     else:
         change = -min(0.8, -0.28 * strength) * gentle + 0.05 * strength * pores + 1.3 * strength * folds
     canvas.lab = _lighter(canvas.lab, change)
@@ -222,7 +226,7 @@ def beard(canvas: Canvas, strength: float) -> Change:
     tone = _beard_tone(canvas) * np.ones_like(canvas.lab)
     tone[..., 0] = np.clip(tone[..., 0] * light + 9 * long * relief, 2, 100)
     canvas.lab = canvas.lab + covered[..., None] * (tone - canvas.lab)
-    return Change()
+    return NO_CHANGE
 
 
 _drawn_hairs: dict[tuple, np.ndarray] = {}
@@ -247,17 +251,19 @@ def _beard_tone(canvas: Canvas) -> np.ndarray:
 
 
 def _shaved(canvas: Canvas, strength: float, cover: np.ndarray) -> Change:
-    """Dark hair in the beard's place is lightened towards the skin around, as far as it is darker."""
-    seen = canvas.on_face(cover)
-    share = np.clip(strength / 3, 0, 1) * np.clip(1.5 * seen, 0, 1)
+    """Hair in the beard's place is lightened towards the skin around; smooth skin, though it be in the shade, stays."""
+    light = canvas.lab[..., 0]
     low = np.stack([canvas.blurred(canvas.lab[..., i], 0.12) for i in range(3)], -1)
-    shade = np.clip(canvas.blurred(canvas.lab[..., 0], 0.9) / max(canvas.skin_tone[0], 8), 0.7, 1.05)
+    rough = canvas.blurred(np.abs(light - canvas.blurred(light, 0.05)) / light.clip(8), 0.12)
+    smooth = np.median(rough[canvas.like_skin * canvas.bare > 0.7]) if (canvas.like_skin * canvas.bare > 0.7).any() else 0.01
+    hairy = np.clip(rough / (HAIRY * max(smooth, 0.004)) - 1, 0, 1) * np.clip(1.5 * canvas.on_face(cover), 0, 1)
+    share = np.clip(strength / 2, 0, 1) * canvas.blurred(hairy, 0.08)
+    shade = np.clip(canvas.blurred(light, 0.9) / max(canvas.skin_tone[0], 8), 0.7, 1.0)
     wanted = canvas.skin_tone * np.stack([shade, np.ones_like(shade), np.ones_like(shade)], -1)
-    lift = wanted - low
-    lift *= np.clip((wanted[..., :1] - low[..., :1]) / 8, 0, 1)  # what is no darker than skin stays
+    lift = (wanted - low) * np.clip((wanted[..., :1] - low[..., :1]) / 8, 0, 1)  # what is no darker than skin stays
     detail = canvas.lab - low
-    canvas.lab = canvas.lab + share[..., None] * (lift - 0.8 * detail * np.clip(np.abs(lift[..., :1]) / 10, 0, 1))
-    return Change()
+    canvas.lab = canvas.lab + share[..., None] * (0.9 * lift - 0.75 * detail * np.clip(np.abs(lift[..., :1]) / 10, 0, 1))
+    return NO_CHANGE
 
 
 def lips(canvas: Canvas, strength: float) -> Change:
@@ -273,7 +279,7 @@ def lips(canvas: Canvas, strength: float) -> Change:
         pale = canvas.skin_tone * [0.96, 1, 1]
         lab += (mask * np.clip(-0.24 * strength, 0, 0.8))[..., None] * (pale - lab) * [0.6, 1, 1]
     canvas.lab = lab
-    return Change()
+    return NO_CHANGE
 
 
 def smile(canvas: Canvas, strength: float) -> Change:
@@ -287,21 +293,22 @@ def grey(canvas: Canvas, strength: float) -> Change:
     """Hair greyer strand by strand, wholly at 3; below 0 darker."""
     hair = canvas.hair
     if hair is None or strength == 0:
-        return Change()
+        return NO_CHANGE
     lab, light = canvas.lab.copy(), canvas.lab[..., 0]
     if strength < 0:
         darker = np.clip(-strength / 3, 0, 1) * hair.share
         canvas.lab = lab * np.stack([1 - 0.45 * darker, np.ones_like(light), np.ones_like(light)], -1)
-        return Change()
+        return NO_CHANGE
     share = np.clip(strength / 3, 0, 1)
-    detail = light - canvas.blurred(light, 0.25)
+    low = canvas.blurred(light, 0.25)
+    detail = light - low
     strand = np.clip(detail / (2.5 * np.abs(detail[hair.share > 0.5]).mean() + 1), -1, 1) if (hair.share > 0.5).any() else 0
     turned = np.clip(share * (1 + 0.55 * strand), 0, 1) * hair.share
     target = np.clip(canvas.look.grey[0] * canvas.skin_tone[0] + 10, 40, 75)
-    lab[..., 0] = np.clip(light + turned * (0.85 * max(target - hair.tone[0], 0) + 0.25 * detail), 0, 100)
+    lab[..., 0] = np.clip(light + turned * (0.85 * np.maximum(target - (light + low) / 2, 0) + 0.5 * detail), 0, 100)
     lab[..., 1:] *= (1 - 0.9 * share**0.7 * hair.share)[..., None]
     canvas.lab = lab
-    return Change()
+    return NO_CHANGE
 
 
 EDITS: Mapping[str, Callable[[Canvas, float], Change]] = {
@@ -320,7 +327,7 @@ def edited(
     look: Appearance, model: Morphable, plate: Plate, strengths: Mapping[str | Path, float]
 ) -> tuple[np.ndarray, np.ndarray, Change]:
     """A plate's crop with these directions (names of EDITS, or files) at these strengths: (S, S, 3) uint8, (S, S) 1 where it differs, and the mesh's part."""
-    canvas, change = Canvas(look, Atlas(model), plate), Change()
+    canvas, change = Canvas(look, Atlas(model), plate), NO_CHANGE
     for direction, strength in strengths.items():
         edit = EDITS.get(direction) or partial(own, read_direction(direction))
         change = change + edit(canvas, strength)

@@ -21,6 +21,9 @@ HAIR_SPREAD = np.array([10.0, 5.0, 6.0])
 UNLIKE = 2.2  # spreads from the skin at which a pixel is surely something else
 ROUNDS = 3  # of telling hair by its tones and its tones by the hair
 FEWEST = 60  # pixels of surely hair below which a head counts as bald
+FULL = 3.5  # odds that light parts above the face are hair too, on a head covered with it
+GLARE = 6.0  # odds against hair as light as the cheeks: anywhere on a dark head, over the forehead of a light one
+MUCH_DARKER = 25.0  # L by which hair is dark against the skin
 THIN, THICK = 0.12, 0.32  # shares of the place for hair that must be hair for none, and for all of the mask
 
 
@@ -48,10 +51,14 @@ def find_hair(image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: 
     near = np.hypot(across / 3.1, (up - 0.4) / 3.8)
     place = (person > 0.8) & (cv2.dilate(face, np.ones((5, 5))) < 0.05) & (up > 0.3) & (near < 1)
     seed = place & (from_skin > UNLIKE)
-    amount = np.clip((seed.sum() / max(place.sum(), 1) - THIN) / (THICK - THIN), 0, 1)
+    covered = seed.sum() / max(place.sum(), 1)
+    amount = np.clip((covered - THIN) / (THICK - THIN), 0, 1)
     if seed.sum() < FEWEST or amount == 0:
         return None
     odds, sure = _place_odds(across, up, near, face), seed
+    odds = odds + FULL * np.clip((covered - 0.4) / 0.2, 0, 1) * _crown(up, face)
+    dark = np.median(small[seed][:, 0]) < skin[0][0] - MUCH_DARKER
+    odds = odds - GLARE * (small[..., 0] > skin[0][0] - 5) * (1.0 if dark else cv2.GaussianBlur(face, (0, 0), 2.0))
     for _ in range(ROUNDS):
         share = _likely(small, small[sure], from_skin, odds) * np.clip(1.3 * person - 0.15, 0, 1) * _fading(up)
         sure = seed | ((share > 0.6) & (from_skin > UNLIKE))
@@ -103,6 +110,11 @@ def _place_odds(across: np.ndarray, up: np.ndarray, near: np.ndarray, face: np.n
     odds = odds - np.where(inside, 1.5 + 9 * (up < 1.15), 0)  # in the face only a fringe over the forehead
     odds = odds - 5 * ((up < -1.9) & (np.abs(across) < 1.25))  # the neck
     return odds
+
+
+def _crown(up: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(256, 256): 1 above the face, where a head with hair shows nothing else, though light on it may look like skin."""
+    return np.clip((up - 2.4) / 0.6, 0, 1) * (1 - cv2.GaussianBlur(cv2.dilate(face, np.ones((7, 7))), (0, 0), 2.0))
 
 
 def _hanging_together(share: np.ndarray, seed: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
-from .appearance_edit import Change, edited
+from .appearance_edit import NO_CHANGE, Change, edited
 from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
@@ -50,7 +50,7 @@ class Stage:
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
     teeth: Teeth | None = None  # what a photo shows of them
-    change: Change = Change()  # what attributes ask of the mesh
+    change: Change = NO_CHANGE  # what attributes ask of the mesh
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
 
 

@@ -39,7 +39,7 @@ class Direction:
 
 DEFAULT: Mapping[str, Direction] = {
     "age": Direction("older; below 0 younger", "ten years", -3, 4, 2),
-    "beard": Direction("stubble at 1, a short beard at 2, a full one at 3; below 0 a beard grows thin", "class of beard", -3, 3, 2),
+    "beard": Direction("stubble at 1, a short beard at 2, a full one at 3; below 0 a beard grows thin", "class of beard", -2, 3, 2),
     "lips": Direction("coloured lips; below 0 paler", "from natural to coloured", -3, 3, 1),
     "smile": Direction("a slight smile at 1, an open one at 2; below 0 less of one", "class of smile", -2, 2, 1),
     "grey": Direction("greyer hair, wholly at 3; below 0 darker", "third of the hair", -3, 3, 2),

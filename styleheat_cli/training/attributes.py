@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -121,7 +122,7 @@ def _bands(light: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(6, 256, 256): differences of blurs, and what is left against the face's mean."""
     levels = [light, *(cv2.GaussianBlur(light, (0, 0), blur) for blur in BLURS)]
     rest = levels[-1] - (levels[-1] * weight).sum() / max(weight.sum(), 1)
-    return np.stack([*(fine - coarse for fine, coarse in zip(levels, levels[1:], strict=False)), rest])
+    return np.stack([*(fine - coarse for fine, coarse in pairwise(levels)), rest])
 
 
 def _cover(atlas: Atlas, bands: np.ndarray) -> np.ndarray:

@@ -150,3 +150,11 @@ def test_a_pipe_that_closes_early_is_no_complaint(files):
 def test_names_that_command_a_terminal_are_shown_as_escapes(cli, tmp_path):
     called = cli("reenact", tmp_path / "a\x1b[31m\nred.png", "-d", "b.mp4")
     assert called.code == 3 and "\x1b" not in called.err and "\\x1b[31m" in called.err
+
+
+def test_the_list_of_directions_tells_every_one_of_both_families(cli):
+    from styleheat_cli.ops.edit_attribute import DEFAULT, PUBLISHED
+
+    told = cli("edit", "--list")
+    assert told.code == 0 and not told.err and told.out == cli("edit-attribute", "--list").out
+    assert all(f"\n{name} " in told.out for name in (*DEFAULT, *PUBLISHED))
