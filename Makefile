@@ -51,7 +51,7 @@ dist: $(INSTALLED)
 	$(BIN)/python -m build
 
 train-default: $(INSTALLED)
-	set -e; for job in morphable codec calibration speech; do \
+	set -e; for job in morphable codec calibration attributes speech; do \
 		$(BIN)/styleheat run recipes/train/$$job.yaml --set data=$(DATA); done
 
 clean:
