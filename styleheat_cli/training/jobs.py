@@ -115,7 +115,7 @@ def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[s
     known = {"frequencies": frequencies, "sway": sway, "brow": life.brow_of(model), "blinks": life.blinks_of(model, clips)}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in known.items()}, strict=False)
     seconds = sum(float(clip.seen.sum()) for clip in voices) / speech.ROWS_A_SECOND
-    facts = {"clips": len(voices), "people": len({clip.person for clip in voices}), "seconds": round(seconds), "left_out": len(clips) - len(voices)}
+    facts = {"clips": len(voices), "people": len({clip.person for clip in voices}), "seconds": round(seconds)}
     return {**facts, "row": _save(job, {"speech": network})}
 
 

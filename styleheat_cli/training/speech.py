@@ -31,13 +31,13 @@ SOUNDS = (".flac", ".wav")
 ROWS_A_SECOND = RATE / HOP
 FEWEST = 20  # frames with a face
 SILENT = -2.0  # log10 mel magnitude that the louder moments of a sound that is no silence reach
-LIVELY = 0.5  # log10 magnitude between louder and softer moments of speech; steady sound is music or noise
+LIVELY = 0.65  # log10 magnitude between louder and softer moments of speech; steady sound is music or noise
 STILL = 0.02  # head sizes: lips whose gap spreads less do not speak
 CALM_SHARE = 0.12  # share of a clip's frames, those with the lips nearest, whose mean is the closed mouth
 CLOSED = 0.12  # share of a clip's usual opening under which the lips count as closed
 LIPS_WEIGHT = 4.0  # times that the lips count in the choice of modes
 MOST_APART = 20  # rows by which sound and picture of a clip may be apart
-LEAST_ALIKE = 0.2  # correlation under which a mouth does not follow its voice
+SURE_ALIKE = 0.25  # correlation from which it can be told how far
 WINDOW = 160  # rows of a training window: two seconds
 QUIET_EVERY = 5  # windows of a batch, of which one is without a voice
 NOTE_S = (0.15, 0.7)
@@ -130,20 +130,20 @@ def halves(clips: list[Taken], seed: int) -> list[tuple[list[Taken], set[str]]]:
 
 
 def aligned(clips: list[Taken], networks: list[tuple[Speech, set[str]]], rows: np.ndarray) -> list[Taken]:
-    """The clips with sound and picture in step, less those whose mouths do not follow the voice.
+    """The clips with sound and picture in step.
 
     Films and broadcasts run up to 0.2 s apart. Each clip is heard by a network that never met its person; where its mouth
-    fits better a little later or sooner, it is moved; the median person stays. rows (4, 64): what is compared.
+    clearly fits better a little later or sooner, it is moved; the median person stays. rows (4, 64): what is compared.
     """
     found = [offset(next(network for network, people in networks if clip.person in people), clip, rows) for clip in clips]
-    usual = np.median([np.median([by for (by, _), clip in zip(found, clips, strict=True) if clip.person == person])
-                       for person in {clip.person for clip in clips}])  # fmt: skip
-    kept = []
+    by_person: dict[str, list[int]] = {}
     for (by, alike), clip in zip(found, clips, strict=True):
-        log.info("%s: moved by %.0f ms, correlation %.2f", clip.name, 1000 * (by - usual) / ROWS_A_SECOND, alike)
-        if alike >= LEAST_ALIKE:
-            kept.append(later(clip, round(by - usual)))
-    return kept
+        if alike >= SURE_ALIKE:
+            by_person.setdefault(clip.person, []).append(by)
+    usual = round(float(np.median([np.median(shifts) for shifts in by_person.values()]))) if by_person else 0
+    for (by, alike), clip in zip(found, clips, strict=True):
+        log.info("%s: apart by %.0f ms, correlation %.2f", clip.name, 1000 * (by - usual) / ROWS_A_SECOND, alike)
+    return [later(clip, by - usual) if alike >= SURE_ALIKE else clip for (by, alike), clip in zip(found, clips, strict=True)]
 
 
 @torch.inference_mode()
