@@ -27,14 +27,19 @@ RATE = 25  # frames a second of the clips that the networks were trained on
 
 def coefficients(model: Morphable, shot: Shot, crops: np.ndarray) -> np.ndarray:
     """(T, 73) float32: what the published networks are told to do, for crops (T, 2, 3) of the output's rows."""
-    motion, reading = shot.motion, shot.motion.reading
-    rows = mapped(model, motion.coeffs)
-    if reading is not None:
-        unedited = mapped(model, reading.landmark.at(motion.times))
-        rows += reading.bfm.at(motion.times) - unedited
+    motion = shot.motion
+    rows = numbers(model, motion, motion.times)
     rows[:, ROLL] += np.arctan2(crops[:, 0, 1], crops[:, 0, 0])  # the square leans, Deep3D's roll runs the other way
     rows[:, CROP] = crop_numbers(motion, crops)
     return rows.astype(np.float32)
+
+
+def numbers(model: Morphable, motion: MotionTrack, times: np.ndarray) -> np.ndarray:
+    """(T, 73) at these seconds: expression, angles and translation in an upright picture; crop numbers 0."""
+    rows, reading = mapped(model, motion.at(times)), motion.reading
+    if reading is not None:
+        rows += reading.bfm.at(times) - mapped(model, reading.landmark.at(times))
+    return rows
 
 
 def mapped(model: Morphable, coeffs: np.ndarray) -> np.ndarray:
@@ -62,7 +67,7 @@ def followed(
     if own.reading is None or driving.reading is None or parted:
         return None
     times = made.times
-    mine, theirs = own.reading.bfm.at(times), driving.reading.bfm.at(times)
+    mine, theirs = numbers(model, own, times), driving.reading.bfm.at(times)
     start = _anchor(model, driving, controls) if controls.relative else np.zeros(COEFFICIENTS)
     change = theirs - start
     if controls.region in ("all", "pose"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoints.manifest import Family, load_family
+from ..checkpoints.manifest import Component, Family, load_family
 from ..errors import CheckpointError, MachineError
 from ..progress import Progress, silent
 from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
@@ -78,10 +78,7 @@ class Engine:
 
         from ..face.morphable import Morphable
 
-        recon = self.family.components.get("recon")
-        if recon is None or recon.architecture != "morphable":
-            recon = load_family("default").component("recon")
-        arrays = load_file(recon.path())
+        arrays = load_file(self._embedded("recon", "morphable").path())
         try:
             return Morphable(**{k: v.astype(np.int64 if v.dtype.kind == "i" else np.float64) for k, v in arrays.items()})
         except TypeError as error:
@@ -114,10 +111,14 @@ class Engine:
         from .heal import Healing
 
         roles = {"encoder": Encoder, "generator": Generator, "calibration": Healer}
-        return Healing(*(self._network(role, kind) for role, kind in roles.items()))
+        return Healing(*(self._network(self.family.component(role), kind) for role, kind in roles.items()))
 
-    def _network(self, role: str, kind: type, family: Family | None = None) -> Any:
-        component = (family or self.family).component(role)
+    def _embedded(self, role: str, architecture: str) -> Component:
+        """The family's own component where it is of this architecture, else the embedded family's: edits share its space."""
+        own = self.family.components.get(role)
+        return own if own and own.architecture == architecture else load_family("default").component(role)
+
+    def _network(self, component: Component, kind: type) -> Any:
         network = kind(**component.config)
         network.load_state_dict(component.state_dict())
         return network.eval().requires_grad_(False).to(self.device)
@@ -171,15 +172,14 @@ class Engine:
         from .retarget import retarget
 
         made = retarget(self.morphable, shot.motion, driving, times, controls)
-        return made.with_(reading=followed(self.morphable, shot.own, driving, made, controls))
+        return made.with_(reading=followed(self.morphable, shot.motion, driving, made, controls))
 
     @cached_property
     def voice(self) -> Speech:
         """The speech role: the family's own, or the embedded one, in whose space all edits are made."""
         from ..networks.speech import Speech
 
-        own = "speech" in self.family.components
-        return self._network("speech", Speech, self.family if own else load_family("default"))
+        return self._network(self._embedded("speech", "speech"), Speech)
 
     def hear(self, path: Path, start_s: float = 0.0, end_s: float | None = None) -> Spoken:
         """What is said in a file between two times."""
