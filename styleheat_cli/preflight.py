@@ -26,11 +26,24 @@ HOLDS = {
 }  # fmt: skip
 CROP_SIDE = 512
 MASKS_AND_FRAMES = 60  # pictures of the output's size that are held at once, at most
-MODELS_BYTES = 700_000_000  # of a process that has torch, the landmarker and the embedded family in memory
 PIXELS_A_SECOND = 6.5e6  # end to end on two cores
 TRACKED_A_SECOND = 60.0  # frames of a driving clip on two cores
-START_S = 4.0
 QUICKLY_HASHED = 200_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a family costs on two cores: bytes of a process that has torch, the landmarker and its networks in memory,
+    seconds before the first picture, seconds of its networks for a picture, and more where the source is a video."""
+
+    memory: int = 700_000_000
+    start_s: float = 4.0
+    picture_s: float = 0.0
+    video_s: float = 0.0
+
+
+PACES = {"generator": Pace(), "stylegan2": Pace(2_800_000_000, 25.0, 2.5, 12.0)}
+"""By the architecture of the family's generator."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +103,21 @@ class Plan:
     @property
     def memory_bytes(self) -> int:
         """Memory that the run takes at its highest, about; the clip's length does not matter."""
-        return MODELS_BYTES + 3 * self.height * self.width * MASKS_AND_FRAMES
+        return self._pace.memory + 3 * self.height * self.width * MASKS_AND_FRAMES
 
     @property
     def seconds(self) -> float:
         """How long the run takes, about, on the cores of this machine."""
         share = 2 / max(1, min(os.cpu_count() or 1, 8))
         tracked = sum((driver.end_s - driver.start_s) * float(driver.fps) for driver in self.drivers if driver.clip)
-        return START_S + share * (
-            tracked / TRACKED_A_SECOND + self.frames * max(self.height * self.width, 200_000) / PIXELS_A_SECOND
-        )
+        picture_s = max(self.height * self.width, 200_000) / PIXELS_A_SECOND + self._pace.picture_s
+        picture_s += 0 if self.source.still else self._pace.video_s
+        return self._pace.start_s + share * (tracked / TRACKED_A_SECOND + self.frames * picture_s)
+
+    @property
+    def _pace(self) -> Pace:
+        architectures = [component.architecture for component in self.components if component.role == "generator"]
+        return PACES.get(architectures[0], Pace()) if architectures else Pace()
 
     def as_content(self) -> dict[str, Any]:
         """The plan as JSON data."""
