@@ -73,7 +73,8 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     size = 2 * round(RIM * len(image) / 1024) + 1
     inside = cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
-    beside = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
+    above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
+    beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
     behind = _shaded(part, inside * (1 - beside), depth, float(np.percentile(teeth.patch.mean(-1), 80)))
     share = np.minimum(share, inside)
     part[:] = cv2.blendLinear(seen, behind, share, 1 - share)
