@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 MOMENTS = 6
-HEIGHT = 192
+HEIGHT, SMALL = 192, 112
 
 
 def write_sheet(path: Path, shown: Iterable[tuple[str, Path, Path, Path]]) -> None:
@@ -18,10 +18,6 @@ def write_sheet(path: Path, shown: Iterable[tuple[str, Path, Path, Path]]) -> No
     Args:
         shown: name, source, driving clip and result of each case.
     """
-    from PIL import Image
-
-    from ..media.sheet import contact_sheet
-
     rows, labels = [], []
     for name, source, driving, result in shown:
         before = moments_of(source, 1)
@@ -29,8 +25,23 @@ def write_sheet(path: Path, shown: Iterable[tuple[str, Path, Path, Path]]) -> No
         driver, made = moments_of(driving, MOMENTS, shortest), moments_of(result, MOMENTS, shortest)
         rows += [[*before, *driver], [*before, *made]]
         labels += [name, ""]
+    _save(path, rows, labels, HEIGHT)
+
+
+def write_rows(path: Path, rows: Mapping[str, list[np.ndarray]]) -> None:
+    """A PNG with a line of pictures for each name."""
+    if rows:
+        _save(path, list(rows.values()), list(rows), SMALL)
+
+
+def _save(path: Path, rows: list[list[np.ndarray]], labels: list[str], height: int) -> None:
+    from PIL import Image
+
+    from ..media.sheet import contact_sheet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    Image.fromarray(contact_sheet(rows, labels, height=HEIGHT)).save(part, "PNG")
+    Image.fromarray(contact_sheet(rows, labels, height=height)).save(part, "PNG")
     os.replace(part, path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +17,8 @@ from .operation import Description, Edit, FilePath, Flag, Scope, Time, operation
 from .reenact import DEFAULT_RATE as RATE
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..engine.engine import Engine
     from ..shot import Shot
 
@@ -24,6 +26,7 @@ PLAIN_S, PLAIN_FADE_S = 3.0, 1.0
 """A photo with plain values, as a clip: the whole, and the part in which they come, and go again."""
 FADE_S = 0.2
 COEFFICIENTS = 64
+NO_AXES = ("yaw", "pitch", "roll", "zoom", "shift", "coefficients")
 
 Easing = Literal["linear", "smooth", "in", "out", "hold"]
 
@@ -200,6 +203,28 @@ class Edit3DMM(Edit, Look):
         if self.keyframes and self.tour:
             raise RecipeError("--keyframes and --tour exclude each other", hint="put the tour's stops into the file")
         return read_score(self.keyframes).frames if self.keyframes else tour() if self.tour else ()
+
+
+def bounds() -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of every named axis of expression."""
+    fields = {name: field for name, field in Look.model_fields.items() if name not in NO_AXES}
+    return {
+        name: tuple(next(getattr(mark, end) for mark in field.metadata if hasattr(mark, end)) for end in ("ge", "le"))
+        for name, field in fields.items()
+    }
+
+
+def performed(engine: Engine, path: Path, looks: Sequence[Mapping[str, float]]) -> Iterator[np.ndarray]:
+    """(512, 512, 3) uint8: a portrait's head with each of these looks, through the pass of any result."""
+    import numpy as np
+
+    from ..engine.lasting import of_rows
+
+    shot, times = engine.shot(path), np.arange(len(looks)) / float(RATE)
+    rows = [Edit3DMM(**look).apply(shot, engine, Scope(still=True)).motion.coeffs for look in looks]
+    motion = of_rows(shot.motion, np.zeros(len(looks), int), times).with_(coeffs=np.concatenate(rows))
+    for frame in engine.render(shot.with_(motion=motion), size=512, crop=True):
+        yield frame.image
 
 
 def read_score(path: Path) -> Score:

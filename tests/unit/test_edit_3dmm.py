@@ -5,6 +5,7 @@ import pytest
 
 from styleheat_cli import execute
 from styleheat_cli.engine import Engine
+from styleheat_cli.engine.puppet import POSE
 from styleheat_cli.errors import InputError, OutputError, RecipeError
 from styleheat_cli.media.reader import probe
 from styleheat_cli.media.still import read_image
@@ -58,7 +59,8 @@ def made_with(source, output, *steps, **render):
 
 
 def degrees(engine):
-    return np.degrees(engine.motion.coeffs[:, ANGLES])
+    """(T, 3) pitch, yaw, roll of what was rendered, as they are asked."""
+    return np.degrees(engine.motion.coeffs[:, ANGLES]) / [*POSE.values()]
 
 
 def test_plain_values_make_a_photo_of_a_photo(portrait, tmp_path):
@@ -90,7 +92,7 @@ def test_on_a_clip_they_are_added_to_its_own_motion_and_its_sound_stays(scene, t
 
 def test_after_a_driver_its_times_hold_and_its_turns_are_added_to(portrait, scene, tmp_path):
     _, engine = made_with(portrait, tmp_path / "out.mp4", Reenact(driving=scene), Edit3DMM(yaw=5))
-    assert degrees(engine)[:, 1] == pytest.approx(5 + np.degrees(0.01) * np.arange(50), abs=1e-3)
+    assert degrees(engine)[:, 1] == pytest.approx(5 + np.degrees(0.01) * np.arange(50) / POSE["yaw"], abs=1e-3)
 
 
 def test_a_span_of_time_limits_it(scene, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.puppet import EASINGS, curve, moved, within
+from styleheat_cli.engine.puppet import EASINGS, POSE, curve, moved, within
 from styleheat_cli.engine.retarget import Controls, region_projections
 from styleheat_cli.face.axes import AXES, EYEBALL, NAMES, change, directions, measures
 from styleheat_cli.face.morphable import openings
@@ -47,7 +47,8 @@ def test_a_span_fades_inside_its_ends_and_is_nothing_outside():
 def test_angles_zoom_and_shift_are_added_in_their_units(model):
     wanted = {"yaw": [10, 20, 0], "pitch": [0, 0, -5], "roll": [0, 0, 90], "zoom": np.log([1, 2, 1]), "shift_x": [1, 0, 0]}
     made = moved(model, track(), {name: np.array(v, float) for name, v in wanted.items()}, "all")
-    assert np.degrees(made.coeffs[:, ANGLES]) == pytest.approx(np.array([[0, 10, 0], [0, 20, 0], [-5, 0, 90]]), abs=1e-4)
+    turned = np.degrees(made.coeffs[:, ANGLES]) / [*POSE.values()]
+    assert turned == pytest.approx(np.array([[0, 10, 0], [0, 20, 0], [-5, 0, 90]]), abs=1e-4)
     assert made.coeffs[:, TRANSLATION] == pytest.approx(np.array([[0.35, 0, 0.25], [0.1, 0, 0.5], [0.1, 0, 0.25]]), abs=1e-6)
     assert (made.coeffs[:, EXPRESSION] == 0).all()
 
@@ -82,7 +83,7 @@ def test_a_direction_moves_one_measure_by_a_head_size_and_no_other(model):
 def test_an_axis_leaves_skin_far_from_it_at_rest(model):
     chin = 152
     lift = np.tensordot(moved(model, track(1), {"brows_up": np.ones(1)}, "all").expression[0], model.expression, axes=1)
-    assert np.linalg.norm(lift[chin]) < 0.02 < 0.15 < np.linalg.norm(lift[105])
+    assert np.linalg.norm(lift[chin]) < 0.04 < 0.15 < np.linalg.norm(lift[105])
 
 
 @pytest.mark.parametrize("opening", [0.05, 0.16, 0.3])
@@ -96,7 +97,7 @@ def test_a_squint_on_top_of_half_a_blink_closes_what_is_left_by_its_share(model)
     calm = np.array([0.2, 0.2, 0.0])
     values = {"blink_left": np.array([0.5]), "squint": np.array([1.0])}
     left = calm + change(model, values, np.zeros((1, 64)), calm) @ openings(model.expression)
-    assert left[0, :2] == pytest.approx([0.2 * 0.5 * 0.45, 0.2 * 0.45], abs=1e-6)
+    assert left[0, :2] == pytest.approx([0.2 * 0.5 * 0.35, 0.2 * 0.35], abs=1e-6)
 
 
 def test_a_negative_jaw_closes_an_open_mouth_and_leaves_a_closed_one(model):
@@ -128,5 +129,5 @@ def test_a_driver_that_follows_adds_to_what_the_hand_did(engine, model):
     edited = moved(model, own, {"yaw": np.array([5.0]), "smile": np.ones(1)}, "all")
     shot = Shot(None, None, own, edited, None)
     made = engine.retarget(shot, driver, driver.times, Controls(anchor=0.0))
-    assert np.degrees(made.angles[:, 1]) == pytest.approx(5 + np.degrees(0.01) * np.arange(10), abs=1e-4)
+    assert np.degrees(made.angles[:, 1]) == pytest.approx(5 * POSE["yaw"] + np.degrees(0.01) * np.arange(10), abs=1e-4)
     assert made.expression == pytest.approx(np.repeat(edited.expression, 10, axis=0), abs=0.05)
