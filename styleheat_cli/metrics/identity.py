@@ -1,9 +1,12 @@
-"""CSIM: whether a face network takes the generated face for the source's."""
+"""Whose face is it? CSIM by a face network, and likeness by the look that the tracker knows people by."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from ..face.appearance import SAME, describe
 from .metric import Moment, Reading, Running, Setting, View, metric
 
 
@@ -43,4 +46,43 @@ class Csim:
         """A still is embedded once."""
         if self.still is None or self.still[0] is not real:
             self.still = (real, self.embed(real.image, real.face))
+        return self.still[1]
+
+
+@metric(
+    "likeness",
+    better="higher",
+    unit="cosine",
+    protocol="looks",
+    says="cosine of the looks (colours and edges of the upright face) of the generated face and of the source's; `likeness-driver`: "
+    "of the generated face and the driver's, beside it (`real`) the source photo's own with the driver's. Frames of one person "
+    f"lie above {1 - SAME:g}, strangers below, but for one pair in 200",
+    needs="source faces",
+)
+class Likeness:
+    """Mean likeness to the source, and to the driver."""
+
+    def __init__(self, setting: Setting):
+        self.source, self.driver, self.before = Running(), Running(), Running()
+        self.still: tuple[View, np.ndarray] | None = None
+
+    def update(self, moment: Moment) -> float | None:
+        own, source, driver = moment.generated, moment.source, moment.driving
+        if own.face is None or source.face is None:
+            return None
+        look, photo = describe(own.image, own.face), self._of(source)
+        if driver is not None and driver.face is not None:
+            theirs = describe(driver.image, driver.face)
+            self.driver.add(cosine(look, theirs))
+            self.before.add(cosine(photo, theirs))
+        return self.source.add(cosine(look, photo))
+
+    def readings(self) -> list[Reading]:
+        first = self.source.reading(self.spec, "no moment shows both faces")
+        second = self.driver.reading(replace(self.spec, better="lower"), "the driver shows no face")
+        return [first, replace(second, name=f"likeness-driver[{self.spec.protocol}]", real=self.before.mean)]
+
+    def _of(self, source: View) -> np.ndarray:
+        if self.still is None or self.still[0] is not source:
+            self.still = (source, describe(source.image, source.face))
         return self.still[1]

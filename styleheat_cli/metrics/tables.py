@@ -15,7 +15,8 @@ SHOWN = {
     ),
     "cross-id": (
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
-        "mouth-opening-corr", "mouth-width-gain", "blinks-found", "sharpness", "background", "background-changed", "background-touched",
+        "mouth-opening-corr", "mouth-width-corr", "mouth-width-gain", "blinks-found", "blinks-invented", "likeness",
+        "likeness-driver", "sharpness", "background", "background-changed", "background-touched",
     ),
     "dub": (
         "mouth-opening-in-step", "mouth-width-in-step", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
