@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..face.matte import head_mask
-from ..face.morphable import POINTS, Morphable
+from ..face.morphable import POINTS
 from ..face.regions import BROWS, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
 from .hair import Hair, find_hair
 from .plate import Plate, drawn
@@ -73,15 +73,13 @@ NO_CHANGE = Change()
 
 @dataclass
 class Canvas:
-    """A head's crop while it is edited: its colours (S, S, 3) float32 Lab, which the edits replace, and what they ask of it."""
+    """A head's crop while it is edited: its colours (S, S, 3) float32 Lab, which the edits replace, and what they ask of it,
+    found once for any number of edits."""
 
-    look: Appearance
+    look: Appearance | None
     atlas: Atlas
     plate: Plate
-    lab: np.ndarray = field(init=False)
-
-    def __post_init__(self):
-        self.lab = self.original
+    lab: np.ndarray = field(init=False, default=None)
 
     @cached_property
     def original(self) -> np.ndarray:
@@ -323,11 +321,10 @@ points, expression."""
 OWN = "a direction holds any of " + ", ".join(f"{name} {shape}" for name, shape in FORMS.items())
 
 
-def edited(
-    look: Appearance, model: Morphable, plate: Plate, strengths: Mapping[str | Path, float]
-) -> tuple[np.ndarray, np.ndarray, Change]:
-    """A plate's crop with these directions (names of EDITS, or files) at these strengths: (S, S, 3) uint8, (S, S) 1 where it differs, and the mesh's part."""
-    canvas, change = Canvas(look, Atlas(model), plate), NO_CHANGE
+def edited(canvas: Canvas, strengths: Mapping[str | Path, float]) -> tuple[np.ndarray, np.ndarray, Change]:
+    """A crop with these directions (names of EDITS, or files) at these strengths: (S, S, 3) uint8, (S, S) 1 where it differs,
+    and the mesh's part."""
+    canvas.lab, change = canvas.original, NO_CHANGE
     for direction, strength in strengths.items():
         edit = EDITS.get(direction) or partial(own, read_direction(direction))
         change = change + edit(canvas, strength)

@@ -16,7 +16,7 @@ from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
-from .appearance_edit import NO_CHANGE, Change, edited
+from .appearance_edit import NO_CHANGE, Canvas, Change, edited
 from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
@@ -25,6 +25,7 @@ from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .synthesis import warped
 from .teeth import Teeth, seen_teeth, show
+from .texture import Atlas
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -81,11 +82,11 @@ class Performer:
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
-        looks, dressed = {}, stage
+        looks, dressed, canvas = {}, stage, None
         for row in rows:
             if shot.looks(row) != looks:
-                looks = shot.looks(row)
-                dressed = with_looks(self.engine, stage, looks, inverted=shot.inversion is not None)
+                looks, canvas = shot.looks(row), canvas or canvas_of(self.engine, stage)
+                dressed = with_looks(self.engine, stage, canvas, looks, inverted=shot.inversion is not None)
             image, changed = picture(self.engine, shot, dressed, row)
             yield image, lambda changed=changed: changed * rim(stage.plate.side)
 
@@ -130,11 +131,18 @@ def make_stage(
     return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth)
 
 
-def with_looks(engine: Engine, stage: Stage, looks: Mapping[str | Path, float], inverted: bool = False) -> Stage:
-    """The stage with its face edited in these directions; `inverted`: the mouth's feature was given and stays."""
+def canvas_of(engine: Engine, stage: Stage) -> Canvas:
+    """The stage's crop, ready to be edited."""
+    return Canvas(engine.appearance, Atlas(engine.morphable), stage.plate)
+
+
+def with_looks(
+    engine: Engine, stage: Stage, canvas: Canvas, looks: Mapping[str | Path, float], inverted: bool = False
+) -> Stage:
+    """The stage with the face on its canvas edited in these directions; `inverted`: the mouth's feature was given and stays."""
     if not looks:
         return stage
-    image, painted, change = edited(engine.appearance, engine.morphable, stage.plate, looks)
+    image, painted, change = edited(canvas, looks)
     feature = stage.feature if inverted else invert_mouth(engine.healing, image, stage.plate.landmarks)
     return replace(stage, plate=repainted(stage.plate, image), feature=feature, change=change, painted=cv2.dilate(painted, AROUND))
 

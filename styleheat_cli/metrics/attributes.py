@@ -6,10 +6,14 @@ colours of lips and hair against the skin. `styleheat train attributes` fits the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
+
 import cv2
 import numpy as np
 
 from ..engine.appearance_edit import EDITS, Appearance, Canvas
+from ..engine.mesh import source_mesh
 from ..engine.plate import make_plate
 from ..engine.texture import Atlas
 from ..face.morphable import Morphable, fit
@@ -20,19 +24,40 @@ BLOCKS = {"age": ("relief", "shape"), "beard": ("relief",), "lips": ("lips",), "
 """What each reading may look at."""
 
 
-def features(model: Morphable, look: Appearance | None, image: np.ndarray, landmarks: np.ndarray) -> dict[str, np.ndarray]:
-    """The features of a head's crop (S, S, 3) uint8 with its landmarks (478, 3), by block; colours 0 where there are none."""
+SIZES = {"relief": len(BANDS) * CELLS * CELLS, "shape": 50, "expression": 64, "lips": 3, "hair": 3}
+
+
+def features(
+    model: Morphable, image: np.ndarray, landmarks: np.ndarray, blocks: Iterable[str] = tuple(SIZES)
+) -> dict[str, np.ndarray]:
+    """The features of a head's crop (S, S, 3) uint8 with its landmarks (478, 3), by block; 0 in blocks that are not asked for,
+    and in colours where there are none."""
     found = fit(model, landmarks[None])
-    canvas = Canvas(look, Atlas(model), make_plate(model, image, landmarks, found))
-    lips = canvas.original[canvas.lip_mask > 0.5]
-    hair = canvas.hair
-    return {
-        "relief": relief(*canvas.atlas.unwrapped(image, canvas.plate.vertices)),
-        "shape": found.identity,
-        "expression": found.expression[0],
-        "lips": np.median(lips, axis=0) - canvas.skin_tone if len(lips) else np.zeros(3),
-        "hair": np.zeros(3) if hair is None else against_skin(hair.tone, canvas.skin_tone),
+    atlas = Atlas(model)
+
+    @cache
+    def canvas() -> Canvas:
+        return Canvas(None, atlas, make_plate(model, image, landmarks, found))
+
+    makers = {
+        "relief": lambda: relief(*atlas.unwrapped(image, source_mesh(model, landmarks, found))),
+        "shape": lambda: found.identity,
+        "expression": lambda: found.expression[0],
+        "lips": lambda: _lips(canvas()),
+        "hair": lambda: _hair(canvas()),
     }
+    return {name: makers[name]() if name in blocks else np.zeros(size) for name, size in SIZES.items()}
+
+
+def _lips(canvas: Canvas) -> np.ndarray:
+    """(3,) Lab of the lips against the skin."""
+    lips = canvas.original[canvas.lip_mask > 0.5]
+    return np.median(lips, axis=0) - canvas.skin_tone if len(lips) else np.zeros(3)
+
+
+def _hair(canvas: Canvas) -> np.ndarray:
+    """(3,) of the hair against the skin; 0 on a bald head."""
+    return np.zeros(3) if canvas.hair is None else against_skin(canvas.hair.tone, canvas.skin_tone)
 
 
 def against_skin(tone: np.ndarray, skin: np.ndarray) -> np.ndarray:

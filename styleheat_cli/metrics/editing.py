@@ -25,7 +25,7 @@ from ..face.landmarks import Landmarker
 from ..face.matte import head_mask, matte
 from ..face.morphable import Morphable
 from ..progress import Event, Progress, silent
-from .attributes import features, readings
+from .attributes import BLOCKS, features, readings
 from .identity import cosine
 from .judges import Judges
 from .metric import Reading
@@ -33,17 +33,18 @@ from .report import average, content_of
 
 SIDE = 512  # px of the head's square in which pictures are judged
 RIM = 1 / 32  # of that side: what moves with the skin may uncover so much beside it
-Perform = Callable[[Path, str, Sequence[float]], Iterable[np.ndarray]]
-"""A portrait, a direction and strengths -> a picture of each, all framed alike."""
+Look = Mapping[str, float]
+Perform = Callable[[Path, Sequence[Look]], Iterable[np.ndarray]]
+"""A portrait and looks (strengths by direction) -> a picture of each, all framed alike."""
 
 
 @dataclass
 class Seen:
-    """Edits of one portrait along one direction: strengths, what was read at each, likeness to the portrait by judge, and
-    the largest change outside the head in levels."""
+    """Edits of one portrait along one direction: strengths, what was read at each, likeness to the portrait by judge at those
+    that are not 0, and the largest change outside the head in levels."""
 
     strengths: Sequence[float]
-    read: list[float] = field(default_factory=list)
+    read: dict[float, float] = field(default_factory=dict)
     likeness: dict[str, list[float]] = field(default_factory=dict)
     outside: int = 0
 
@@ -103,21 +104,21 @@ def _judges() -> tuple[dict[str, Callable], str]:
 
 def _looked_at(eyes: Eyes, path: Path, strengths, perform: Perform) -> tuple[dict[str, np.ndarray], dict[str, Seen]]:
     """The portrait's own embeddings by judge, and what was seen of its edits by direction."""
-    embeddings, found = {}, {}
-    for direction, values in strengths.items():
-        pictures = list(perform(path, direction, values))
-        before = pictures[list(values).index(0)]
-        landmarks = _landmarks(eyes, before, path)
-        if not embeddings:
-            embeddings = {name: judge(before, landmarks) for name, judge in eyes.judges.items()}
-        outside, seen = _outside(before, landmarks), Seen(values)
-        for picture in pictures:
-            points = _landmarks(eyes, picture, path)
-            seen.read.append(_read(eyes, picture, points)[direction])
-            seen.outside = max(seen.outside, int(np.abs(picture.astype(int) - before)[outside].max(initial=0)))
-            for name, judge in eyes.judges.items():
-                seen.likeness.setdefault(name, []).append(cosine(judge(picture, points), embeddings[name]))
-        found[direction] = seen
+    looks = [(direction, value) for direction, values in strengths.items() for value in values if value]
+    pictures = iter(perform(path, [{}, *({direction: value} for direction, value in looks)]))
+    before = next(pictures)
+    landmarks = _landmarks(eyes, before, path)
+    embeddings = {name: judge(before, landmarks) for name, judge in eyes.judges.items()}
+    outside, found = _outside(before, landmarks), {direction: Seen(values) for direction, values in strengths.items()}
+    for direction, value in looks:
+        picture, seen = next(pictures), found[direction]
+        points = _landmarks(eyes, picture, path)
+        seen.read[value] = _read(eyes, picture, points, direction)
+        seen.outside = max(seen.outside, int(np.abs(picture.astype(int) - before)[outside].max(initial=0)))
+        for name, judge in eyes.judges.items():
+            seen.likeness.setdefault(name, []).append(cosine(judge(picture, points), embeddings[name]))
+    for direction, seen in found.items():
+        seen.read[0.0] = _read(eyes, before, landmarks, direction)
     return embeddings, found
 
 
@@ -128,10 +129,12 @@ def _landmarks(eyes: Eyes, picture: np.ndarray, path: Path) -> np.ndarray:
     return max(faces, key=lambda face: np.ptp(face[:, 0]) * np.ptp(face[:, 1]))
 
 
-def _read(eyes: Eyes, picture: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
+def _read(eyes: Eyes, picture: np.ndarray, landmarks: np.ndarray, direction: str) -> float:
+    """How much of a direction a picture shows, in its steps."""
     square = crops(landmarks[None], np.zeros(1))[0].astype(np.float64)
     points = into_crop(landmarks.astype(np.float64), square, SIDE)
-    return readings(eyes.look, features(eyes.model, eyes.look, crop_image(picture, square, SIDE), points))
+    found = features(eyes.model, crop_image(picture, square, SIDE), points, BLOCKS[direction])
+    return readings(eyes.look, found)[direction]
 
 
 def _outside(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -155,17 +158,17 @@ def _readings(found: Mapping[str, Seen], strange: Mapping[str, Sequence[float]])
     """What one portrait's edits say, by direction."""
     made = []
     for direction, seen in found.items():
-        steps, span = np.diff(seen.read), seen.strengths[-1] - seen.strengths[0]
+        read = np.array([seen.read[strength] for strength in seen.strengths])
+        steps, span = np.diff(read), seen.strengths[-1] - seen.strengths[0]
         made += [
             Reading(f"{direction}-rises[reading]", 100 * float((steps > 0).mean()), "%", "higher", len(steps), "steps"),
-            Reading(f"{direction}-slope[reading]", (seen.read[-1] - seen.read[0]) / span, "steps", "higher", 1, "portraits"),
+            Reading(f"{direction}-slope[reading]", float(read[-1] - read[0]) / span, "steps", "higher", 1, "portraits"),
             Reading(f"{direction}-outside[head]", float(seen.outside), "levels", "lower", len(seen.strengths), "pictures"),
         ]
         for judge, likeness in seen.likeness.items():
-            edited = [value for value, strength in zip(likeness, seen.strengths, strict=True) if strength]
-            nearer = 100 * float(np.mean([value > np.percentile(strange[judge], 99) for value in edited])) if strange[judge] else None
+            nearer = 100 * float(np.mean(np.array(likeness) > np.percentile(strange[judge], 99))) if strange[judge] else None
             made += [
-                Reading(f"{direction}-likeness[{judge}]", float(np.mean(edited)), "cosine", "higher", len(edited), "pictures"),
-                Reading(f"{direction}-nearer[{judge}]", nearer, "%", "higher", len(edited), "pictures"),
+                Reading(f"{direction}-likeness[{judge}]", float(np.mean(likeness)), "cosine", "higher", len(likeness), "pictures"),
+                Reading(f"{direction}-nearer[{judge}]", nearer, "%", "higher", len(likeness), "pictures"),
             ]
     return {reading.name: reading for reading in made}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -211,15 +211,17 @@ class EditAttribute(Edit):
 
 
 def swept() -> dict[str, tuple[float, ...]]:
-    """Strengths over each direction's range, in whole steps, for measuring."""
-    return {name: tuple(float(value) for value in range(round(told.low), round(told.high) + 1)) for name, told in DEFAULT.items()}
+    """Five strengths over each direction's range, 0 among them, for measuring."""
+    return {name: (told.low, told.low / 2, 0.0, told.high / 2, told.high) for name, told in DEFAULT.items()}
 
 
-def performed(engine: Engine, path: Path, direction: str, strengths: tuple[float, ...]) -> Iterator[np.ndarray]:
-    """A portrait's pictures at these strengths of a direction."""
+def performed(engine: Engine, path: Path, looks: Sequence[Mapping[str, float]]) -> Iterator[np.ndarray]:
+    """A portrait's pictures, (H, W, 3) uint8, one for each look: strengths by direction."""
     from ..shot import Attribute
 
-    shot = lasting(engine.shot(path), len(strengths) / float(RATE), Scope(still=True))
-    attribute = Attribute(direction, strengths, tuple(shot.motion.times.tolist()))
-    for frame in engine.render(shot.with_(attributes=(attribute,))):
+    shot = lasting(engine.shot(path), len(looks) / float(RATE), Scope(still=True))
+    times = tuple(shot.motion.times.tolist())
+    names = dict.fromkeys(name for look in looks for name in look)
+    attributes = tuple(Attribute(name, tuple(look.get(name, 0.0) for look in looks), times) for name in names)
+    for frame in engine.render(shot.with_(attributes=attributes)):
         yield frame.image

@@ -77,12 +77,13 @@ class Evaluate(Task):
     """Where randomness starts."""
 
     def run(self, engine: Engine, progress: Progress = silent) -> dict[str, Any]:
-        """All tasks, as JSON data; also written to `results.json` in the output folder.
+        """All tasks, as JSON data; also written to `results.json` in the output folder, and to look at, to `report.html`.
 
         Raises:
             PartialError: some cases failed; the others are measured and written.
         """
         from ..metrics.evaluation import commit, write_json
+        from ..metrics.page import write_page
         from ..metrics.report import provenance
 
         self._check()
@@ -92,6 +93,7 @@ class Evaluate(Task):
             **provenance(), "commit": commit(), "data": self._folder().name, "weights": self.weights, "tasks": found,
         }  # fmt: skip
         write_json(self.output_dir / "results.json", content)
+        write_page(self.output_dir, content)
         return content
 
     def check_failures(self, content: Mapping[str, Any]) -> None:
@@ -221,11 +223,11 @@ class Evaluate(Task):
 
         shown: dict[str, list[Any]] = {}
 
-        def perform(path: Path, direction: str, strengths: Any) -> Any:
-            pictures = list(performed(engine, path, direction, strengths))
-            if len(shown) < SHEET_CASES * len(swept()):
-                shown[f"{path.name} {direction} {strengths[0]:g} to {strengths[-1]:g}"] = pictures
-            return pictures
+        def perform(path: Path, looks: Any) -> Any:
+            for picture in performed(engine, path, looks):
+                if len(shown) <= SHEET_CASES:
+                    shown.setdefault(path.name, []).append(picture)
+                yield picture
 
         if engine is None:
             return {"cases": 0, "region": "head", "methods": {}, "failed": {}}

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from ..engine.appearance_edit import EDITS, Appearance
+from ..engine.mesh import source_mesh
 from ..engine.performance import into_crop
-from ..engine.plate import make_plate
 from ..engine.texture import SIDE, Atlas
 from ..errors import InputError
 from ..face.morphable import POINTS, Fit, Morphable, fit
@@ -82,9 +82,9 @@ def labelled(model: Morphable, found: Iterator[Tracked], labels: dict[str, dict[
         if abs(fitted.angles[0, 1]) > MOST_TURNED:
             continue
         image = portrait.pictures({0}, side)[0]
-        texture, facing = Atlas(model).unwrapped(image, make_plate(model, image, landmarks, fitted).vertices)
+        texture, facing = Atlas(model).unwrapped(image, source_mesh(model, landmarks, fitted))
         yield Labelled(said, said["lips"] != "unknown", fitted, log_light(texture).astype(np.float16),
-                       facing.astype(np.float16), features(model, None, image, landmarks))  # fmt: skip
+                       facing.astype(np.float16), features(model, image, landmarks))  # fmt: skip
 
 
 def learn(model: Morphable, faces: list[Labelled]) -> tuple[Appearance, dict[str, float]]:

@@ -22,11 +22,11 @@ def canvas(engine, plate):
 
 
 @pytest.fixture(scope="module")
-def look(engine, plate):
+def look(canvas):
     """Edits the astronaut: (direction, strength) -> picture, where it differs, and what is asked of the mesh."""
 
     def made(name, strength):
-        return edited(engine.appearance, engine.morphable, plate, {name: strength})
+        return edited(canvas, {name: strength})
 
     return made
 
@@ -79,8 +79,8 @@ def test_the_astronauts_hair_is_told_from_her_skin_and_her_suit(canvas, plate):
     assert found.share[int(chin[1] + 0.35 * (chin[1] - top[1])) :].mean() < 0.05
 
 
-def test_nothing_asked_is_nothing_done(engine, plate):
-    image, differs, change = edited(engine.appearance, engine.morphable, plate, {})
+def test_nothing_asked_is_nothing_done(canvas, plate):
+    image, differs, change = edited(canvas, {})
     assert np.array_equal(image, plate.image) and not differs.any()
     assert np.all(change.shape == 0) and np.all(change.expression == 0)
 
@@ -126,7 +126,7 @@ def test_more_is_read_where_more_is_asked(name, look, engine, plate):
     read = []
     for strength in (0.0, 1.0, 2.0):
         image, _, change = look(name, strength) if strength else (plate.image, None, None)
-        found = features(engine.morphable, engine.appearance, image, plate.landmarks)
+        found = features(engine.morphable, image, plate.landmarks)
         found["expression"] = found["expression"] + (0 if change is None else change.expression)
         read.append(readings(engine.appearance, found)[name])
     assert read[0] < read[1] < read[2]
@@ -134,34 +134,39 @@ def test_more_is_read_where_more_is_asked(name, look, engine, plate):
 
 def test_a_stage_without_looks_is_the_stage_itself(engine):
     stage = object()
-    assert with_looks(engine, stage, {}) is stage
+    assert with_looks(engine, stage, None, {}) is stage
 
 
-def test_a_direction_of_ones_own_is_added_so_many_times(tmp_path, engine, plate):
+def test_a_canvas_serves_any_number_of_edits(canvas):
+    first = edited(canvas, {"lips": 1.0})[0]
+    edited(canvas, {"age": 3.0, "grey": 2.0})
+    assert np.array_equal(edited(canvas, {"lips": 1.0})[0], first)
+
+
+def test_a_direction_of_ones_own_is_added_so_many_times(tmp_path, canvas):
     path = tmp_path / "tan.safetensors"
     shape = np.full((POINTS, 3), 0.01, np.float32)
     save_file({"lightness": np.full((SIDE, SIDE), -0.1, np.float32), "shape": shape}, path)
-    image, _, change = edited(engine.appearance, engine.morphable, plate, {path: 2.0})
-    canvas = Canvas(engine.appearance, Atlas(engine.morphable), plate)
+    image, _, change = edited(canvas, {path: 2.0})
     skin = (canvas.skin > 0.9) & (canvas.located[1] > 0.8) & (canvas.head > 0.99)
     ratio = lab(canvas, image)[skin][:, 0] / canvas.original[skin][:, 0]
     assert np.allclose(change.shape, 0.02) and abs(np.median(ratio) - np.exp(-0.2)) < 0.03
 
 
 @pytest.mark.parametrize("arrays", [{"lightness": np.zeros((8, 8), np.float32)}, {"weights": np.zeros(3, np.float32)}])
-def test_a_direction_of_another_form_is_refused_with_what_would_do(tmp_path, arrays, engine, plate):
+def test_a_direction_of_another_form_is_refused_with_what_would_do(tmp_path, arrays, canvas):
     path = tmp_path / "wrong.safetensors"
     save_file(arrays, path)
     with pytest.raises(InputError, match=next(iter(arrays))) as caught:
-        edited(engine.appearance, engine.morphable, plate, {path: 1.0})
+        edited(canvas, {path: 1.0})
     assert all(name in caught.value.hint for name in FORMS)
 
 
-def test_a_file_that_is_no_direction_says_so(tmp_path, engine, plate):
+def test_a_file_that_is_no_direction_says_so(tmp_path, canvas):
     path = tmp_path / "noise.safetensors"
     path.write_bytes(b"\x00" * 64)
     with pytest.raises(InputError, match=r"noise\.safetensors cannot be read"):
-        edited(engine.appearance, engine.morphable, plate, {path: 1.0})
+        edited(canvas, {path: 1.0})
 
 
 def test_lips_are_within_the_mouths_outline(canvas):
