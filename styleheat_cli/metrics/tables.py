@@ -44,7 +44,7 @@ def as_text(content: Mapping[str, Any]) -> str:
 
 def _task(task: str, result: Mapping[str, Any]) -> str:
     methods = result["methods"]
-    columns = [name for name in SHOWN[task] if any(_of(name, method) for method in methods.values())]
+    columns = [name for name in SHOWN[task] if any(reading_of(name, method["metrics"]) for method in methods.values())]
     lines = [f"{task}: {result['cases']} cases"]
     lines += aligned([_header(columns, methods), *(_row(name, each, columns) for name, each in methods.items())])
     lines += _not_measured(SHOWN[task], columns, methods)
@@ -56,22 +56,21 @@ def _task(task: str, result: Mapping[str, Any]) -> str:
 
 
 def _header(columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
-    marks = {name: next(reading for each in methods.values() if (reading := _of(name, each))) for name in columns}
+    marks = {name: next(reading for each in methods.values() if (reading := reading_of(name, each["metrics"]))) for name in columns}
     return ["method", *(f"{name}{ARROWS[marks[name]['better']]}" for name in columns), "n"]
 
 
 def _row(name: str, method: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
-    readings = [_of(column, method) for column in columns]
+    readings = [reading_of(column, method["metrics"]) for column in columns]
     cells = [number(reading["value"]) if reading else "-" for reading in readings]
     counts = [reading["samples"] for reading in readings if reading]
     pairs = [reading["pairs"] for reading in readings if reading]
     return [name, *cells, f"{max(counts, default=0)} ({max(pairs, default=0)})"]
 
 
-def _of(name: str, method: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """A method's reading of a metric, whatever its protocol; nothing where it was not measured."""
-    found = (r for full, r in method["metrics"].items() if full.partition("[")[0] == name and r["value"] is not None)
-    return next(found, None)
+def reading_of(name: str, metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The reading of a metric, whatever its protocol; nothing where it was not measured."""
+    return next((r for full, r in metrics.items() if full.partition("[")[0] == name and r["value"] is not None), None)
 
 
 def _not_measured(wanted: Sequence[str], columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
@@ -121,7 +120,7 @@ def _upright(task: str, result: Mapping[str, Any]) -> str:
     methods = result["methods"]
     rows = [("measure", *methods, "n"), ("---", *["---:"] * (len(methods) + 1))]
     for name in SHOWN[task]:
-        readings = [_of(name, method) for method in methods.values()]
+        readings = [reading_of(name, method["metrics"]) for method in methods.values()]
         known = next((reading for reading in reversed(readings) if reading), None)
         if known:
             label = f"{name} {ARROWS[known['better']]} {known['unit']}".strip()

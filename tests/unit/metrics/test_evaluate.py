@@ -10,6 +10,7 @@ from styleheat_cli.errors import InputError, PartialError, RecipeError
 from styleheat_cli.metrics.cases import Case, cases_of, outputs_of
 from styleheat_cli.metrics.evaluation import STILL, Bench, commit, evaluate
 from styleheat_cli.metrics.moments import How
+from styleheat_cli.metrics.page import write_page
 from styleheat_cli.metrics.published import TABLES
 from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text, summary
 from styleheat_cli.ops.evaluate import Evaluate
@@ -228,3 +229,16 @@ def test_the_commit_is_the_checkouts_own(request):
         pytest.skip("not a checkout")
     found = commit()
     assert len(found) == 40 and int(found, 16) >= 0
+
+
+def test_the_page_shows_every_method_case_and_sheet(tmp_path):
+    metrics = {"psnr[rgb]": {"value": 30.0, "unit": "dB", "better": "higher", "samples": 3, "pairs": 1}}
+    method = {"metrics": metrics, "pairs": {"a <b>": metrics}, "notes": {}}
+    result = {"cases": 2, "region": "face", "methods": {"ours": method}, "failed": {"c": "no face"}}
+    (tmp_path / "same-id").mkdir()
+    (tmp_path / "same-id" / "sheet.png").write_bytes(b"")
+    content = {"date": "2026-01-01T00:00", "commit": "0" * 40, "machine": "m", "weights": "default", "tasks": {"same-id": result}}
+    page = write_page(tmp_path, content).read_text(encoding="utf-8")
+    assert page.count("30.00") == 2, "the mean and the one case"
+    for shown in ("a &lt;b&gt;", "psnr ↑ dB", "no face", 'src="same-id/sheet.png"', "ours, case by case"):
+        assert shown in page, shown
