@@ -11,7 +11,10 @@ from tests.synthetic import face, face_clip, photo
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text("utf-8").split("## Reference")[0]
 LINES = [line.split("#")[0].strip() for block in re.findall(r"```\n(.*?)```", TEXT, re.S) for line in block.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("styleheat ")]
+SHOWN = [line for line in LINES if line.startswith("styleheat ")]
+PUBLISHED = [line for line in SHOWN if " styleheat" in line]
+"""Commands for weights that are not shipped."""
+COMMANDS = [line for line in SHOWN if line not in PUBLISHED]
 TARGETS = [line.removeprefix("make ") for line in LINES if line.startswith("make ")]
 
 
@@ -34,6 +37,14 @@ def test_the_commands_work_in_their_order(folder, monkeypatch, cli, one_engine):
         called = cli(*words, *again)
         assert called.code == 0, f"{command}\n{called.err}"
     assert (folder / "alice-as-bob.mp4").is_file() and (folder / "bob.safetensors").is_file()
+
+
+@pytest.mark.parametrize("command", PUBLISHED)
+def test_the_commands_for_published_weights_tell_the_way_to_them(folder, monkeypatch, cli, command):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "empty"))
+    called = cli(*shlex.split(command)[1:], *(["-y"] if "reenact" in command else []))
+    assert called.code == 5 and "styleheat checkpoints fetch styleheat" in called.err
 
 
 def test_the_readme_shows_commands():
