@@ -44,8 +44,9 @@ bench: $(INSTALLED)
 	$(BIN)/styleheat bench
 
 evaluate: $(INSTALLED)
-	$(BIN)/styleheat evaluate recipes/evaluate/held-out.yaml --data $(DATA) \
-		--output-dir $(OUT)/evaluate/held-out --save recipes/evaluate/held-out.json
+	set -e; for recipe in held-out dub; do \
+		$(BIN)/styleheat evaluate recipes/evaluate/$$recipe.yaml --data $(DATA) \
+			--output-dir $(OUT)/evaluate/$$recipe --save recipes/evaluate/$$recipe.json; done
 
 dist: $(INSTALLED)
 	$(BIN)/python -m build

@@ -15,6 +15,7 @@ from .console import Talk, result
 from .options import NOT_OPTIONS, command, prompt_type, spelling
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
+MEASURED = ("held-out", "dub")  # evaluations whose tables the README shows, in this order
 RESULTS_BEGIN, RESULTS_END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -42,11 +43,12 @@ def documents(app: typer.Typer, folder: Path) -> dict[Path, str]:
     if not readme.is_file():
         raise OutputError(f"{readme} is not there", hint="run this in the repository")
     text = _between(readme.read_text("utf-8"), BEGIN, END, reference(app))
-    measured = folder / "recipes" / "evaluate" / "held-out.json"
-    if measured.is_file():
+    measured = [path for name in MEASURED if (path := folder / "recipes" / "evaluate" / f"{name}.json").is_file()]
+    if measured:
         from ..metrics.tables import as_markdown
 
-        text = _between(text, RESULTS_BEGIN, RESULTS_END, as_markdown(json.loads(measured.read_text("utf-8"))))
+        tables = [as_markdown(json.loads(path.read_text("utf-8"))) for path in measured]
+        text = _between(text, RESULTS_BEGIN, RESULTS_END, "\n".join(tables))
     return {
         readme: text,
         folder / "recipes" / "schema.json": schema_text(),

@@ -153,6 +153,7 @@ def plan_rows(content: dict) -> list[tuple[str, str]]:
     return [
         ("source", _clip_line(content["source"])),
         *(("driving", _clip_line(driving)) for driving in content["driving"]),
+        *([("speech", content["speech"])] if content["speech"] else []),
         ("sound", content["sound_from"] or "none"),
         *(("output", path) for path in content["outputs"]),
         ("picture", picture),

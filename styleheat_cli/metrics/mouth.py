@@ -48,7 +48,7 @@ class _Curve:
         shift = lag(times, own, driver)
         return [
             self._reading("corr", follows(own, driver), "", "higher"),
-            self._reading("in-step", in_step(times, own, driver), "", "higher"),
+            self._reading("aligned", in_step(times, own, driver), "", "higher"),
             self._reading("gain", gain(own, driver), "", "near 1"),
             self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
         ]

@@ -12,19 +12,17 @@ MOMENTS = 6
 HEIGHT, SMALL = 192, 112
 
 
-def write_sheet(path: Path, shown: Iterable[tuple[str, Path, Path, Path]]) -> None:
-    """A PNG with two lines a case: the source and the driver at six moments, then the result at the same moments.
+def write_sheet(path: Path, shown: Iterable[tuple[Path, Mapping[str, Path]]]) -> None:
+    """A PNG with a line a clip: the source, then six moments, the same in all clips of a case.
 
     Args:
-        shown: name, source, driving clip and result of each case.
+        shown: the source of each case, and its clips (what drove, what others and we made) by the label of their line.
     """
     rows, labels = [], []
-    for name, source, driving, result in shown:
-        before = moments_of(source, 1)
-        shortest = min(length_of(driving), length_of(result))
-        driver, made = moments_of(driving, MOMENTS, shortest), moments_of(result, MOMENTS, shortest)
-        rows += [[*before, *driver], [*before, *made]]
-        labels += [name, ""]
+    for source, clips in shown:
+        before, shortest = moments_of(source, 1), min(map(length_of, clips.values()))
+        rows += [[*before, *moments_of(clip, MOMENTS, shortest)] for clip in clips.values()]
+        labels += clips
     _save(path, rows, labels, HEIGHT)
 
 

@@ -19,7 +19,7 @@ SHOWN = {
         "likeness-driver", "sharpness", "background", "background-changed", "background-touched",
     ),
     "dub": (
-        "mouth-opening-in-step", "mouth-width-in-step", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
+        "mouth-opening-aligned", "mouth-width-aligned", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
         "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
         "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
     ),

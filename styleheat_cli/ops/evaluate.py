@@ -256,10 +256,17 @@ class Evaluate(Task):
         return found
 
     def _sheet(self, cases: list[Case], bench: Bench) -> None:
-        from ..metrics.evaluation import source_of
+        """One picture of the first cases: what drives, what the other tools made, what we made."""
+        from ..metrics.evaluation import outputs_of, source_of
         from ..metrics.sheets import write_sheet
 
-        made = [(case, bench.folder / "ours" / f"{case.name}.mp4") for case in cases]
-        shown = [(c.name, source_of(c, bench), c.driving or source_of(c, bench), path) for c, path in made if path.is_file()]
+        shown = []
+        for case in cases:
+            made = bench.folder / "ours" / f"{case.name}.mp4"
+            if made.is_file() and len(shown) < SHEET_CASES:
+                others = {name: path for name, folder in self._others().items() for _, path in outputs_of(name, folder, [case])}
+                drives = {case.name: case.driving} if case.driving else {}
+                shown.append((source_of(case, bench), {**drives, **others, "ours": made}))
         if shown:
-            write_sheet(bench.folder / "sheet.png", shown[:SHEET_CASES])
+            write_sheet(bench.folder / "sheet.png", shown)
+
