@@ -13,6 +13,8 @@ EDGE_SHARE = 0.002
 BETA = 3.6
 JUST_NOTICEABLE = 0.635
 """Probability of seeing blur at the just noticeable width: 1 - exp(-1), which is in the bin of 63 %."""
+UPRIGHT = float(np.tan(np.radians(22.5)))
+"""Slope of the steepest gradient, against the row, of an edge that counts."""
 LOW_CONTRAST, WIDE, NARROW = 50, 5.0, 3.0
 """Just noticeable width in px: 5 in blocks whose range is 50 levels or less, 3 in others."""
 
@@ -26,10 +28,11 @@ def cpbd(image: np.ndarray) -> float | None:
     probability of being seen as blurred, 1 - exp(-(width / width_JNB)^3.6), is at most 63 %.
 
     Args:
-        image: (H, W) float32 luma in 0..255.
+        image: (H, W) float32 luma in 0..255; rounded to whole levels, as runs of equal pixels end an edge.
     """
     if min(image.shape) < BLOCK:
         return None
+    image = np.rint(image)
     rows, columns, widths = edge_widths(image)
     blocks, limits = edge_blocks(image), just_noticeable_widths(image)
     inside = (rows < len(blocks) * BLOCK) & (columns < blocks.shape[1] * BLOCK)
@@ -62,16 +65,21 @@ def just_noticeable_widths(image: np.ndarray) -> np.ndarray:
 
 
 def edge_widths(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows (K,), columns (K,) and widths (K,) of the vertical edges: px from the local extreme before to the one after."""
-    gradient = vertical_edges(image)
-    rows, columns = np.nonzero(gradient)
-    rising = np.sign(gradient[rows, columns])
-    width = _run(image, rows, columns, rising, -1) + _run(image, rows, columns, rising, 1)
-    return rows[width > 0], columns[width > 0], width[width > 0]
+    """Rows (K,), columns (K,) and widths (K,) of the upright edges: px from the local extreme before to the one after.
+
+    Upright is an edge across which the picture changes within 22.5° of the row's direction. The neighbours on both sides
+    belong to it; from there it goes on for as long as the row rises, or falls, as it does at the edge.
+    """
+    rows, columns = np.nonzero(vertical_edges(image))
+    across = image[rows, columns + 1] - image[rows, columns - 1]
+    along = image[rows + 1, columns] - image[rows - 1, columns]
+    upright = np.abs(along) <= UPRIGHT * np.abs(across)
+    rows, columns, rising = rows[upright], columns[upright], np.sign(across[upright])
+    return rows, columns, 2 + _run(image, rows, columns - 1, rising, -1) + _run(image, rows, columns + 1, rising, 1)
 
 
 def vertical_edges(image: np.ndarray) -> np.ndarray:
-    """(H, W) float: the horizontal Sobel gradient where it is an edge, 0 elsewhere.
+    """(H, W) bool: where the horizontal Sobel gradient has an edge; none on the rim.
 
     An edge is stronger than twice the root mean square gradient and than its two neighbours in the row.
     """
@@ -79,12 +87,12 @@ def vertical_edges(image: np.ndarray) -> np.ndarray:
     strength = np.square(gradient)
     edge = strength > 4 * strength.mean(dtype=np.float64)
     edge[:, 1:-1] &= (strength[:, 1:-1] >= strength[:, :-2]) & (strength[:, 1:-1] > strength[:, 2:])
-    edge[:, [0, -1]] = False
-    return np.where(edge, gradient, 0)
+    edge[:, [0, -1]] = edge[[0, -1]] = False
+    return edge
 
 
 def _run(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, rising: np.ndarray, way: int) -> np.ndarray:
-    """(K,): how many steps in a row, going left (-1) or right (1) from the edge, go the edge's own way."""
+    """(K,): how many steps in a row, going left (-1) or right (1) from there, go the edge's own way."""
     length = np.zeros(len(rows))
     going, at, sign = np.arange(len(rows)), columns, rising * way
     level = image[rows, columns]
@@ -107,7 +115,7 @@ def _by_block(image: np.ndarray) -> np.ndarray:
 @metric(
     "cpbd",
     better="higher",
-    protocol="own code, luma",
+    protocol="narvekar2011, luma",
     says="Narvekar & Karam 2011, mean over frames; `real` is the value of the real clip",
     needs="pixels",
 )
