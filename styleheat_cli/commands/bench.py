@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..ops import Description, Flag, Render, Source, edits
 from ..recipe import Recipe
-from . import bench_published
+from . import bench_chain, bench_published
 from .allocator import keep_freed_memory
 from .console import Talk, result, table, talking, tell
 from .demo import portrait, recipes_folder
@@ -95,6 +95,8 @@ def measured(given: Bench, engine: Engine, folder: Path, progress: Progress) -> 
             yield row(f"  {stage}", done.frames, done.seconds[stage])
     yield from _stage_rows(engine, motion, given)
     yield from _media_rows(folder / "crop.mp4", folder / "again.mp4")
+    chain = list(bench_chain.costs(engine, clip, end, given.size, progress))
+    yield from (row(*each) for each in bench_chain.rows_of(chain))
     if given.minutes:
         yield from _length_rows(engine, clip, given, folder, progress)
 
