@@ -17,6 +17,7 @@ FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made a
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
 OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
+LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -36,7 +37,7 @@ class Eyeball:
 class Plate:
     """A source frame's crop, (S, S, 3) uint8, and its layers, all in crop pixels.
 
-    person: the picture with the person's colours carried on beyond their outline; background: with the person
+    person: the picture with the person's colours carried on beyond their outline, and lids over the eyes; background: with the person
     taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
     place: (scale, R, shift) of the head; eyeballs: where they can be read.
     """
@@ -65,26 +66,41 @@ def make_plate(
     """
     alpha = person_alpha(image, landmarks)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
+    eyeballs = tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=_carried_on(image, alpha),
+        person=_lidded(_carried_on(image, alpha), landmarks, eyeballs),
         background=_background(image, alpha, real),
         alpha=alpha,
         landmarks=landmarks,
         vertices=source_mesh(model, landmarks, fit),
         place=place,
-        eyeballs=tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES),
+        eyeballs=eyeballs,
     )
 
 
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
-    return replace(plate, image=image, person=_carried_on(image, plate.alpha))
+    person = _lidded(_carried_on(image, plate.alpha), plate.landmarks, plate.eyeballs)
+    return replace(plate, image=image, person=person)
 
 
 def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The picture with the person's colours beyond their outline."""
     return _blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1))
+
+
+def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
+    """The person with lids in place of the eyes that are drawn anew: what is seen between lids that meet."""
+    person = person.copy()
+    for eyeball, (ring, _iris) in zip(eyeballs, EYES, strict=True):
+        if eyeball is not None:
+            x, y = eyeball.corner.astype(int)
+            part = person[y : y + len(eyeball.patch), x : x + eyeball.patch.shape[1]]
+            wide = 2 * round(LID_RIM * len(person) / 512) + 1
+            eye = cv2.dilate(drawn(landmarks[list(ring), :2] - eyeball.corner, part.shape[:2]), np.ones((wide, wide)))
+            part[:] = _blended(part, filled(part, eye == 0), eye)
+    return person
 
 
 def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None) -> np.ndarray:

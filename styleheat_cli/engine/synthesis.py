@@ -17,6 +17,8 @@ from .plate import EYES, Eyeball, Plate, drawn, opening
 
 MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
+SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
+LASHES = 0.5  # by how much that line darkens
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 
 
@@ -41,9 +43,14 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     changed = _changed(source_at, side)
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
     for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):
+        if eyeball is None:
+            continue
+        outline = target[list(ring), :2]
         moved = np.abs(target[[*ring, *iris], :2] - plate.vertices[[*ring, *iris], :2]).max()
-        if eyeball is not None and moved > RESTS * side / 512:
-            _look(image, eyeball, target[list(ring), :2], target[iris[0], :2], side)
+        if moved > RESTS * side / 512:
+            _look(image, eyeball, outline, target[iris[0], :2], side)
+        else:
+            _keep(image, plate.image, outline)
     return Warped(image, changed, source_at)
 
 
@@ -56,9 +63,35 @@ def _changed(source_at: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(np.clip(share * 1.02 - 0.01, 0, 1), (side, side), interpolation=cv2.INTER_LINEAR)
 
 
+def _draw_lashes(image: np.ndarray, outline: np.ndarray, share: float) -> None:
+    """Draws the line along which lids meet; changes `image`. share: up to 1 for how near they are."""
+    half = len(outline) // 2
+    lower, upper = outline[: half + 1], np.vstack([outline[:1], outline[:half - 1:-1]])
+    low, high = np.clip([outline.min(0) - 6, outline.max(0) + 7], 0, len(image)).astype(int)
+    if (high - low).min() < 2:
+        return
+    line, width = np.zeros((high - low)[::-1], np.float32), len(image) / 512
+    points = np.round(((lower + upper)[1:-1] / 2 - low - 0.5) * 16).astype(np.int32)
+    cv2.polylines(line, [points], False, 1.0, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
+    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line, (0, 0), 0.7 * width)[..., None]
+    part = image[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.round(part * dark).astype(np.uint8)
+
+
+def _keep(image: np.ndarray, source: np.ndarray, outline: np.ndarray) -> None:
+    """Puts the source's own eye into the picture; changes `image`."""
+    low, high = np.clip([outline.min(0) - 3, outline.max(0) + 4], 0, len(image)).astype(int)
+    eye = cv2.GaussianBlur(cv2.dilate(drawn(outline - low, (high - low)[::-1]), np.ones((3, 3))), (0, 0), 1)
+    part, own = (np.ascontiguousarray(each[low[1] : high[1], low[0] : high[0]]) for each in (image, source))
+    image[low[1] : high[1], low[0] : high[0]] = cv2.blendLinear(own, part, eye, 1 - eye)
+
+
 def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.ndarray, side: int) -> None:
     """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
-    if opening(outline) < 1.0 * side / 512:
+    apart = opening(outline) * 512 / side
+    if apart < SHUT[1]:
+        _draw_lashes(image, outline, (SHUT[1] - apart) / (SHUT[1] - SHUT[0]))
+    if apart < SHUT[0]:
         return
     low = np.clip(np.floor(outline.min(0)).astype(int) - 2, 0, side)
     high = np.clip(np.ceil(outline.max(0)).astype(int) + 3, 0, side)
