@@ -18,8 +18,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..face.matte import head_mask
-from ..face.morphable import POINTS
-from ..face.regions import BROWS, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
+from ..face.morphable import POINTS, openings
+from ..face.regions import BROWS, INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
 from .hair import Hair, find_hair
 from .plate import Plate, drawn
 from .strokes import hairs, wrinkles
@@ -29,6 +29,9 @@ TONES = ((85, 130, 12, 9), (171, 130, 12, 9), (128, 120, 5, 12), (128, 190, 9, 6
          (110, 66, 12, 5), (146, 66, 12, 5), (128, 55, 18, 4))  # fmt: skip
 """Ellipses on the texture where skin is seen: both cheeks, nose, chin, both jaws, forehead; x, y, half width and height."""
 SKIN_LIKE = np.array([7.0, 8.0])  # spread of one skin's a and b
+MOST_SMILE, LEAST_SMILE = 2.2, 1.5  # classes beyond none to which a face is brought, smiling and the other way
+APART = 0.15  # head sizes between lips that show the teeth
+GREY_TINT = 0.5  # share of the warmth of grey hair in portraits, much of which is the light's
 HAIRY = 1.8  # times the cheeks' roughness from which a place in the beard's is hair
 EDGE_ON = 3.0  # over which share of facing the camera skin fades in: 1.3 / this
 STUBBLE, BEARD = (26_000, 1.3, 1), (16_000, 9.0, 2)  # hairs, their length in texels, their seed
@@ -40,7 +43,7 @@ class Appearance:
 
     folds, smile_folds (256, 256): log lightness that a step of age or smile adds; shape (478, 3): what a step of age adds to
     the face at rest, canonical; smile (64,): expression of a step; beard (256, 256) in [0, 1]: where it grows;
-    lips (3,): Lab that colour adds to lips; grey (3,): Lab of grey hair as shares of the skin's; age_grey: share of hair that
+    lips (3,): Lab that colour adds to lips; grey (3,): grey hair's L as a share of the skin's, its a and b in tens; age_grey: share of hair that
     a step of age turns grey; judge_* (F,), (F,), (5, F + 1): linear readings of the labels from a picture (metrics/attributes.py).
     """
 
@@ -59,13 +62,23 @@ class Appearance:
 
 @dataclass(frozen=True)
 class Change:
-    """What an attribute asks of the mesh: canonical offsets (478, 3) and expression (64,)."""
+    """What an attribute asks of the mesh: canonical offsets (478, 3) and expression (64,), and how much of that expression a
+    face has at most in the end: who smiles already smiles little more."""
 
     shape: np.ndarray | float = 0.0
     expression: np.ndarray | float = 0.0
+    most: float = np.inf
 
     def __add__(self, other: Change) -> Change:
-        return Change(self.shape + other.shape, self.expression + other.expression)
+        return Change(self.shape + other.shape, self.expression + other.expression, min(self.most, other.most))
+
+    def added_to(self, expression: np.ndarray) -> np.ndarray:
+        """(64,): an expression with this change, as far as there is room for it."""
+        size = float(np.linalg.norm(self.expression))
+        if size == 0:
+            return expression
+        room = max(self.most - float(expression @ self.expression) / size, 0.0)
+        return expression + self.expression * min(1.0, room / size)
 
 
 NO_CHANGE = Change()
@@ -284,7 +297,17 @@ def smile(canvas: Canvas, strength: float) -> Change:
     """A smile, by classes: none, slight, open; below 0 the corners sink."""
     folds = canvas.on_face(canvas.look.smile_folds) * canvas.skin
     canvas.lab = _lighter(canvas.lab, 0.6 * np.clip(strength, -1, 2) * folds)
-    return Change(expression=strength * canvas.look.smile)
+    step = _without_parting(canvas, canvas.look.smile) if strength > 0 else canvas.look.smile
+    most = (MOST_SMILE if strength > 0 else LEAST_SMILE) * float(np.linalg.norm(step))
+    return Change(expression=strength * step, most=most)
+
+
+def _without_parting(canvas: Canvas, expression: np.ndarray) -> np.ndarray:
+    """(64,): an expression that parts lips the less, the farther these are apart already."""
+    upper, lower = (canvas.plate.landmarks[point] for point in INNER_LIP_GAP)
+    apart = float(np.linalg.norm(lower - upper)) / canvas.head_px
+    parting = openings(canvas.atlas.model.expression)[:, 2]
+    return expression - min(apart / APART, 1.0) * (expression @ parting) / (parting @ parting) * parting
 
 
 def grey(canvas: Canvas, strength: float) -> Change:
@@ -304,7 +327,8 @@ def grey(canvas: Canvas, strength: float) -> Change:
     turned = np.clip(share * (1 + 0.55 * strand), 0, 1) * hair.share
     target = np.clip(canvas.look.grey[0] * canvas.skin_tone[0] + 10, 40, 75)
     lab[..., 0] = np.clip(light + turned * (0.85 * np.maximum(target - (light + low) / 2, 0) + 0.5 * detail), 0, 100)
-    lab[..., 1:] *= (1 - 0.9 * share**0.7 * hair.share)[..., None]
+    tint = 10 * GREY_TINT * canvas.look.grey[1:]
+    lab[..., 1:] += (0.9 * share**0.7 * hair.share)[..., None] * (tint - lab[..., 1:])
     canvas.lab = lab
     return NO_CHANGE
 

@@ -160,7 +160,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     """(S, S, 3) uint8 of one output row, and (S, S) float32 where it differs from the source."""
     target = target_of(engine, shot, stage, row)
     made = warped(stage.plate, target, engine.triangles)
-    expression = shot.motion.expression[row] + stage.change.expression
+    expression = stage.change.added_to(shot.motion.expression[row])
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
     if stage.teeth is not None:
@@ -171,7 +171,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
 def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
     model, person = engine.morphable, shot.person
-    expression = shot.motion.expression[row] + stage.change.expression
+    expression = stage.change.added_to(shot.motion.expression[row])
     angles = turned(shot, stage, row)
     shape = model.shape(person.identity, expression[None], angles[None])[0] + person.own + stage.leftover
     shape = shape + stage.change.shape

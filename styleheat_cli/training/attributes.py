@@ -35,6 +35,7 @@ MOST_TURNED = 0.6  # radians of yaw beyond which a portrait says nothing of one 
 BLURS = (1, 2, 4, 8, 16)  # texels
 FOLDS = slice(2, 5)  # bands between 2 and 16 texels: folds, and no pores and no shading
 RIDGE = 2.0
+NOTHING = 0.01  # log lightness: a beard that darkens the jaw by less is none
 RESTING = 0.6  # head sizes round lips and outline within which a shape hardly changes
 
 
@@ -134,7 +135,7 @@ def _cover(atlas: Atlas, bands: np.ndarray) -> np.ndarray:
         darker = -bands[3:, ..., TERMS.index(name)]
         darker[2] -= np.median(darker[2])
         darker = np.where(down < 120, 0, cv2.GaussianBlur(darker.sum(0), (0, 0), blur))
-        grown.append(np.clip((darker / np.percentile(darker[jaw], percentile) - least) / over, 0, 1))
+        grown.append(np.clip((darker / max(np.percentile(darker[jaw], percentile), NOTHING) - least) / over, 0, 1))
     beard, stubble = grown
     stubble *= np.clip((down - 150) / 14, 0, 1) * np.clip((112 - abs(across - 128)) / 12, 0, 1)
     bare = np.clip(1.3 * atlas.polygon(OUTER_LIPS, 1), 0, 1), atlas.polygon(NOSTRILS, 2, hull=True)

@@ -11,7 +11,7 @@ from styleheat_cli.engine.strokes import hairs, wrinkles
 from styleheat_cli.engine.texture import OUTSIDE, SIDE, Atlas, spread
 from styleheat_cli.errors import InputError
 from styleheat_cli.face.matte import head_mask
-from styleheat_cli.face.morphable import POINTS
+from styleheat_cli.face.morphable import POINTS, openings
 from styleheat_cli.face.regions import OUTER_LIPS, OVAL
 from styleheat_cli.metrics.attributes import features, readings
 
@@ -130,6 +130,24 @@ def test_more_is_read_where_more_is_asked(name, look, engine, plate):
         found["expression"] = found["expression"] + (0 if change is None else change.expression)
         read.append(readings(engine.appearance, found)[name])
     assert read[0] < read[1] < read[2]
+
+
+def test_who_smiles_already_is_brought_no_further_than_a_smile(look, engine):
+    step = engine.appearance.smile
+    change = look("smile", 2.0)[2]
+    along = change.expression / np.linalg.norm(change.expression)
+    for already in (-1.0, 0.0, 1.0, 9.0):
+        start = already * np.linalg.norm(change.expression) * along
+        gained = float((change.added_to(start) - start) @ along)
+        assert -1e-9 <= gained <= np.linalg.norm(change.expression) + 1e-9
+        assert float(change.added_to(start) @ along) <= max(change.most, float(start @ along)) + 1e-9
+    nothing = np.arange(64.0)
+    assert np.array_equal(look("lips", 1.0)[2].added_to(nothing), nothing) and np.linalg.norm(step) > 0
+
+
+def test_a_mouth_that_shows_its_teeth_is_parted_no_further(canvas, look, engine):
+    parting = openings(engine.morphable.expression)[:, 2]  # the astronaut smiles openly
+    assert abs(look("smile", 2.0)[2].expression @ parting) < 1e-6 < engine.appearance.smile @ parting
 
 
 def test_a_stage_without_looks_is_the_stage_itself(engine):
