@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -129,25 +130,21 @@ def _measured(name: str, results: Iterable[tuple[Case, Path]], bench: Bench) -> 
 
 
 def _compared(name: str, case: Case, path: Path, bench: Bench, pooled: dict[str, Metric]) -> Comparison:
-    """One case measured, from the file of a run before where nothing has changed since."""
+    """One case measured, from the file of a run before where clips, judges and the code that measures are the same."""
     pair = Pair(path, case.reference, case.driving, source_of(case, bench), case.audio, case.name)
-    pools = [
-        entry.spec.name for entry in needed_names(bench.how.only) if entry.spec.pooled and _has_judge(entry, bench)
-    ]
+    entries = needed_names(bench.how.only)
+    absent = [entry.spec.name for entry in entries if entry.spec.judge and bench.judges.why_absent(entry.spec.judge)]
+    pools = [entry.spec.name for entry in entries if entry.spec.pooled and entry.spec.name not in absent]
     record = bench.folder / "measured" / name.replace("/", "-") / f"{case.name}.json"
-    key = key_of(
-        _state(path), _state(pair.reference), _state(pair.driving), _state(pair.source), asdict(bench.how), bench.key
-    )
+    files = [_state(file) for file in (path, pair.reference, pair.driving, pair.source)]
+    sound = pair.audio and (pair.audio.name, pair.audio.stat().st_size)
+    key = key_of(files, sound, asdict(bench.how), absent, code_digest("metrics", "face", "media"))
     known = _read(record, key, pair)
     if known and not pools:
         return known
     found = compare(pair, bench.how, judges=bench.judges, pooled=pooled, progress=bench.progress)
     _write(record, key, found)
     return found
-
-
-def _has_judge(entry: type, bench: Bench) -> bool:
-    return not entry.spec.judge or not bench.judges.why_absent(entry.spec.judge)
 
 
 def key_of(*parts: Any) -> str:
@@ -192,6 +189,7 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(part, path)
 
 
+@cache
 def code_digest(*packages: str) -> str:
     """A digest of the program's own code, in these packages: what is made or measured by other code is made anew."""
     root = Path(__file__).resolve().parents[1]
