@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, mi
 
 from ..face.morphable import Morphable
 from ..media.audio import levelled
-from ..networks.speech import HEARD
+from ..networks.speech import HEARD, VISEMES
 from ..networks.speech import Speech as Network
 from ..shot import EXPRESSION, MotionTrack, Speech
 from .lower_face import closing, measures, projection
@@ -21,6 +21,7 @@ SILENCE = -3.4  # log10 of the mel magnitude (the loudest band) under which noth
 STEADY, SWING_S = 0.25, 1.0  # log10 of the magnitude by which a voice at least rises and falls within so long
 EARLY_S = 0.2  # seconds by which a mouth moves before its voice is heard, and after it was
 SOFT_S = 0.05  # standard deviation of how it comes and goes
+SEALED, AJAR = 0.03, 0.1  # head sizes by which closed lips press on each other, and gap at which they no longer do
 SURE = (0.55, 0.85)  # probabilities from which lips draw together, and wholly meet
 
 
@@ -36,10 +37,10 @@ class Mouth:
 
 def mouth_of(network: Network, speech: Speech, times: np.ndarray) -> Mouth:
     """The mouth of a speech at times (T,) in its seconds; where nobody speaks, and beyond its ends, it rests."""
-    said = _said(network, levelled(speech.mel))  # [M K+2]
+    said, count = _said(network, levelled(speech.mel)), network.modes  # [M K+2+7]
     at = np.arange(len(said)) / speech.rate
-    voice = spoken(_probable(said[:, -2]), speech)
-    rows = np.column_stack([said[:, :-2] @ network.basis.cpu().numpy(), voice, _probable(said[:, -1])])
+    voice = spoken(_probable(said[:, count]), speech)
+    rows = np.column_stack([said[:, :count] @ network.basis.cpu().numpy(), voice, meeting(said, count)])
     found = np.stack([np.interp(times, at, column, right=column[-1]) for column in rows.T], axis=-1)
     inside = (times >= 0) & (times < speech.length_s + EARLY_S)
     sure = np.clip((found[:, -1] - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
@@ -48,7 +49,7 @@ def mouth_of(network: Network, speech: Speech, times: np.ndarray) -> Mouth:
 
 @torch.inference_mode()
 def _said(network: Network, mel: np.ndarray) -> np.ndarray:
-    """(M, K + 2) of levelled rows (M, 80), the mean of all stacks; beyond the ends it is quiet."""
+    """(M, K + 2 + 7) of levelled rows (M, 80), the mean of all stacks; beyond the ends it is quiet."""
     quiet = np.full((HEARD, mel.shape[1]), mel.min(), np.float32)
     padded = np.concatenate([quiet, mel, quiet])
     made = []
@@ -56,6 +57,13 @@ def _said(network: Network, mel: np.ndarray) -> np.ndarray:
         part = torch.from_numpy(padded[start : start + BLOCK + 2 * HEARD].T[None]).to(network.out.weight)
         made.append(network(part)[0].mean(0)[:, HEARD : part.shape[2] - HEARD].T.float().cpu().numpy())
     return np.concatenate(made)
+
+
+def meeting(said: np.ndarray, modes: int) -> np.ndarray:
+    """(M,) probability that the lips meet: that they are closed, or that the sound is made with both."""
+    kinds = np.exp(said[:, modes + 2 :] - said[:, modes + 2 :].max(1, keepdims=True))
+    bilabial = kinds[:, VISEMES.index("bilabial")] / kinds.sum(1)
+    return np.maximum(bilabial, _probable(said[:, modes + 1]))
 
 
 def _probable(logit: np.ndarray) -> np.ndarray:
@@ -87,7 +95,8 @@ def speak(model: Morphable, own: MotionTrack, motion: MotionTrack, mouth: Mouth,
     said = (gain * mouth.voice)[:, None] * mouth.expression
     wanted = now + (rest + said - now) @ projection(model).T
     row = opening_rows(model)[2]
-    goal = np.maximum(said @ measures(model)[0], 0) * (1 - mouth.closed)
+    opened = np.maximum(said @ measures(model)[0], 0) * (1 - mouth.closed)
+    goal = opened - SEALED * np.maximum(1 - opened / AJAR, 0)
     parted = _calm_gap(own) + wanted @ row
     wanted += (goal - parted)[:, None] * closing(model)
     coeffs = motion.coeffs.copy()

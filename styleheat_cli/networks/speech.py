@@ -16,6 +16,7 @@ DILATIONS = (1, 2, 4, 8, 1, 2)
 KERNEL = 5
 NORMED = 8  # groups of channels of one stack that are normalised together
 HEARD = 1 + (KERNEL // 2) * sum(DILATIONS)  # rows either way that one row depends on
+VISEMES = ("bilabial", "labiodental", "rounded", "open", "spread", "other", "silence")
 FREQUENCIES, SWAYS = 40, 7  # of the head's own motion; see the buffers
 
 
@@ -38,10 +39,10 @@ class Step(nn.Module):
 
 
 class Speech(nn.Module):
-    """Levelled log-mel (N, 80, M) -> what every stack says of each row: (N, members, modes + 2, M).
+    """Levelled log-mel (N, 80, M) -> what every stack says of each row: (N, members, modes + 2 + VISEMES, M).
 
     The first numbers are amounts of `modes`, in standard deviations; then the logits that somebody speaks and that the
-    lips are closed. Buffers, made by the training job along with the weights: `basis` (modes, 64): each mode as expression;
+    lips are closed, and those of the kinds of sound in the order of `VISEMES`. Buffers, made by the training job along with the weights: `basis` (modes, 64): each mode as expression;
     `frequencies` (F,) Hz, `sway` (F, 7, 7): pitch, yaw, roll (rad), x, y, size (head sizes, log) and brows of a
     speaking head, as amplitudes of independent waves; `brow` (64,): the expression of brows raised by one; `blinks` (3,):
     seconds between blinks (median), their spread (of the logarithm), seconds a blink lasts.
@@ -53,7 +54,7 @@ class Speech(nn.Module):
         self.members, self.modes = members, modes
         self.entry = nn.Conv1d(BANDS, channels, 3, padding=1)
         self.steps = nn.ModuleList(Step(channels, members, dilation, dropout) for dilation in DILATIONS)
-        self.out = nn.Conv1d(channels, members * (modes + 2), 1, groups=members)
+        self.out = nn.Conv1d(channels, members * (modes + 2 + len(VISEMES)), 1, groups=members)
         self.register_buffer("basis", torch.zeros(modes, 64))
         self.register_buffer("frequencies", torch.zeros(FREQUENCIES))
         self.register_buffer("sway", torch.zeros(FREQUENCIES, SWAYS, SWAYS))

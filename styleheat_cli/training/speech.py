@@ -7,6 +7,7 @@ and noise alone go with a closed mouth.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..engine.lower_face import measures, projection
 from ..errors import InputError
@@ -21,12 +23,17 @@ from ..face.morphable import Morphable, fit
 from ..face.regions import LIP_POINTS
 from ..media.audio import HOP, RATE, hear, levelled, log_mel
 from ..media.reader import probe
-from ..networks.speech import Speech
+from ..networks.speech import VISEMES, Speech
 from .loop import Losses
 from .material import Tracked
 
 log = logging.getLogger(__name__)
 
+PHONEMES = {
+    "bilabial": ("M", "B", "P"), "labiodental": ("F", "V"), "rounded": ("W", "UW", "OW", "UH", "OY", "SH", "CH", "JH", "ZH", "R"),
+    "open": ("AA", "AE", "AH", "AO", "AW", "AY", "EH"), "spread": ("IY", "IH", "EY", "Y"), "silence": ("SIL", "NSN", ""),
+}  # fmt: skip
+"""ARPABET by what the mouth does; all others are `other`."""
 SOUNDS = (".flac", ".wav")
 ROWS_A_SECOND = RATE / HOP
 FEWEST = 20  # frames with a face
@@ -34,6 +41,7 @@ SILENT = -2.0  # log10 mel magnitude that the louder moments of a sound that is 
 LIVELY = 0.65  # log10 magnitude between louder and softer moments of speech; steady sound is music or noise
 STILL = 0.02  # head sizes: lips whose gap spreads less do not speak
 CALM_SHARE = 0.12  # share of a clip's frames, those with the lips nearest, whose mean is the closed mouth
+KIND_WEIGHTS = (2.5, 1.5, 1.0, 1.0, 1.0, 1.0, 0.5)  # of the kinds of sound: rare ones, and lips that meet, count more
 CLOSED = 0.12  # share of a clip's usual opening under which the lips count as closed
 LIPS_WEIGHT = 4.0  # times that the lips count in the choice of modes
 MOST_APART = 20  # rows by which sound and picture of a clip may be apart
@@ -46,8 +54,8 @@ SYNTHETIC, SYNTHETIC_S = 48, 8.0  # pieces of music, and how long they are
 
 @dataclass(frozen=True)
 class Voiced:
-    """A clip heard and seen: mel (M, 80) levelled; modes (M, K) amounts; seen, speaks, closed (M,) bool; scale: how much
-    this person articulates against the others; `weight` in the draw."""
+    """A clip heard and seen: mel (M, 80) levelled; modes (M, K) amounts; seen, speaks, closed (M,) bool; visemes
+    (M,) the kind of sound, -1 where nobody wrote it down; scale: how much this person articulates against the others."""
 
     person: str
     mel: np.ndarray
@@ -55,6 +63,7 @@ class Voiced:
     seen: np.ndarray
     speaks: np.ndarray
     closed: np.ndarray
+    visemes: np.ndarray
     scale: float = 1.0
 
 
@@ -68,6 +77,7 @@ class Taken:
     mel: np.ndarray
     expression: np.ndarray
     seen: np.ndarray
+    visemes: np.ndarray
     head: np.ndarray
     face: np.ndarray
     fps: float
@@ -102,13 +112,33 @@ def _taken(model: Morphable, lower: np.ndarray, found: Tracked) -> Taken | None:
     head = np.column_stack([fitted.angles, fitted.shift[:, :2] / fitted.scale[:, None], np.log(fitted.scale)])
     seen = (grid >= times[0]) & (grid <= times[-1])
     rate = 1 / float(np.median(np.diff(times)))
-    return Taken(found.item.name, found.item.person, levelled(mel), at_rows, seen, head, fitted.expression, rate)
+    return Taken(found.item.name, found.item.person, levelled(mel), at_rows, seen, _visemes(found, grid), head, fitted.expression, rate)
 
 
 def sound_of(found: Tracked) -> Path | None:
     """The sound of a clip: a file beside it, else its own."""
     beside = [path for ending in SOUNDS if (path := found.item.path.with_suffix(ending)).is_file()]
     return beside[0] if beside else found.item.path if probe(found.item.path).audio else None
+
+
+def _visemes(found: Tracked, grid: np.ndarray) -> np.ndarray:
+    """(M,) kinds of sound at these seconds, from a list of phonemes beside the clip: one number at each frame of the sound,
+    named by a table `*phindex.json` two folders up; -1 without."""
+    listed = found.item.path.with_name(f"{found.item.path.stem}_phoneme.json")
+    tables = sorted(found.item.path.parents[2].glob("*phindex.json"))
+    if not listed.is_file() or not tables:
+        return np.full(len(grid), -1)
+    names = {number: name for name, number in json.loads(tables[0].read_text("utf-8")).items()}
+    kinds = np.array([_kind(names.get(int(number), "")) for number in np.ravel(json.loads(listed.read_text("utf-8")))])
+    step = float(np.median(np.diff(found.times)))
+    return kinds[np.round(grid / step).astype(int).clip(0, len(kinds) - 1)]
+
+
+def _kind(phoneme: str) -> int:
+    for kind, members in PHONEMES.items():
+        if phoneme in members:
+            return VISEMES.index(kind)
+    return VISEMES.index("other")
 
 
 def _ahead(found: Tracked, rows: int) -> float:
@@ -151,7 +181,7 @@ def offset(network: Speech, clip: Taken, rows: np.ndarray) -> tuple[int, float]:
     """Rows by which a clip's mouth comes sooner than its voice asks, and the mean correlation it then has."""
     network.eval()
     mel = torch.from_numpy(clip.mel.T[None]).to(network.out.weight)
-    modes = network(mel)[0].mean(0)[:-2].T.cpu().numpy()
+    modes = network(mel)[0].mean(0)[: network.modes].T.cpu().numpy()
     asked, done = (modes @ network.basis.cpu().numpy() @ rows.T)[clip.seen], (clip.expression @ rows.T)[clip.seen]
     reach = min(MOST_APART, len(asked) // 4)
     alike = [_alike(asked, done, by) for by in range(-reach, reach + 1)]
@@ -198,7 +228,7 @@ def voiced(model: Morphable, clips: list[Taken], basis: np.ndarray) -> list[Voic
         low, high = np.percentile(gap[clip.seen], (5, 95))
         scale = float(np.clip(gap[clip.seen].std() / usual, 0.5, 2.0))
         closed = gap - low < CLOSED * (high - low)
-        made.append(Voiced(clip.person, clip.mel, clip.expression @ onto, clip.seen, _speaks(clip.mel), closed, scale))
+        made.append(Voiced(clip.person, clip.mel, clip.expression @ onto, clip.seen, _speaks(clip.mel), closed, clip.visemes, scale))
     return made
 
 
@@ -214,7 +244,7 @@ def music(random: np.random.Generator, modes: int) -> Voiced:
     sound = (_noise if random.random() < 0.35 else _chords)(random) + 10 ** random.uniform(-4, -2) * random.normal(size=round(SYNTHETIC_S * RATE))
     mel = levelled(log_mel((0.1 * sound / sound.std()).astype(np.float32), RATE))
     nothing = np.zeros(len(mel), bool)
-    return Voiced("", mel, np.zeros((len(mel), modes)), ~nothing, nothing, ~nothing)
+    return Voiced("", mel, np.zeros((len(mel), modes)), ~nothing, nothing, ~nothing, np.full(len(mel), VISEMES.index("silence")))
 
 
 def _chords(random: np.random.Generator) -> np.ndarray:
@@ -271,8 +301,9 @@ class SpeechJob:
     def __call__(self, step: int, share: float) -> Losses:
         random = np.random.default_rng([self.seed, step])
         device = self.network.out.weight.device
-        mel, wanted, seen, speaks, closed = (torch.from_numpy(a).to(device) for a in self.draw(random))
-        found = self.network(mel)  # [N members K+2 M]
+        mel, wanted, seen, speaks, closed, kinds = (torch.from_numpy(a).to(device) for a in self.draw(random))
+        said = self.network(mel)  # [N members K+2+7 M]
+        found, kind = said[:, :, : -len(VISEMES)], said[:, :, -len(VISEMES) :]
         apart = torch.einsum("mk,nskt->nsmt", torch.from_numpy(self.weights).to(device), found[:, :, :-2] - wanted[:, None])
         count = seen.sum(2, keepdim=True).clamp(min=1)[:, None]
         apart = apart * seen[:, None]
@@ -284,18 +315,29 @@ class SpeechJob:
             "level": 0.1 * mean.square().mean(),
             "speed": 0.5 * quick.square().sum() / (seen.sum() * apart[0, :, :, 0].numel()),
             "voice": 0.2 * judge(found[:, :, -2], speaks[:, None].expand_as(found[:, :, -2])),
-            "closed": 0.05 * (judge(found[:, :, -1], closed[:, None].expand_as(found[:, :, -1]), reduction="none") * seen).mean(),
+            "visemes": 0.25 * _written(kind, kinds.long()),
+            "closed": 0.15 * (judge(found[:, :, -1], closed[:, None].expand_as(found[:, :, -1]), reduction="none") * seen).mean(),
         }
         return {**losses, "total": sum(losses.values())}
 
     def draw(self, random: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks (N, M), closed (N, M): float32."""
+        """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks, closed and visemes (N, M): float32."""
         rows = []
         for n in range(self.batch):
             quiet = n % QUIET_EVERY == 0
             clip = self.music[random.integers(SYNTHETIC)] if quiet else self.clips[random.choice(len(self.clips), p=self.shares)]
             rows.append(window(clip, self.music[random.integers(SYNTHETIC)], random, alone=quiet))
         return tuple(np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
+
+
+def _written(logits: Tensor, kinds: Tensor) -> Tensor:
+    """The mean loss of the kinds of sound (N, members, 7, M) where they are known (N, M)."""
+    members = logits.shape[1]
+    loss = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), kinds.repeat_interleave(members, 0), ignore_index=-1, reduction="sum",
+        weight=torch.tensor(KIND_WEIGHTS, device=logits.device),
+    )  # fmt: skip
+    return loss / (members * (kinds >= 0).sum().clamp(min=1))
 
 
 def shares(clips: list[Voiced]) -> np.ndarray:
@@ -322,7 +364,8 @@ def window(clip: Voiced, other: Voiced, random: np.random.Generator, *, alone: b
         start = random.integers(0, len(other.mel) - WINDOW)
         mel = _louder(mel, other.mel[start : start + WINDOW] - random.uniform(0.2, 0.8))
     mel = disguised(mel, random)
-    return mel.T, modes.T, seen[None], clip.speaks[before] & inside, clip.closed[before]
+    kinds = np.where(inside, clip.visemes[before], -1)
+    return mel.T, modes.T, seen[None], clip.speaks[before] & inside, clip.closed[before], kinds
 
 
 def disguised(mel: np.ndarray, random: np.random.Generator) -> np.ndarray:
