@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..face.align import crop_image
+from ..face.align import crop_image, warp
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
@@ -118,8 +118,11 @@ def make_stage(
     landmarks = into_crop(np.asarray(shot.face.landmarks[row], np.float64), crop, side)
     fit = fit_frames(model, landmarks[None], shot.person.identity, shot.person.own)
     image = crop_image(frame.image, crop, side)
-    plate = make_plate(model, image, landmarks, fit, within(frame.image.shape, crop, side) if shot.clip.still else None)
-    if before is not None and not _cut_between(shot, before.frame, frame):
+    if before is not None and _cut_between(shot, before.frame, frame):
+        before = None
+    real = within(frame.image.shape, crop, side) if before is None else None
+    plate = make_plate(model, image, landmarks, fit, real, before and carried_over(before, crop, side))
+    if before is not None:
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
@@ -145,6 +148,12 @@ def with_looks(
     image, painted, change = edited(canvas, looks)
     feature = stage.feature if inverted else invert_mouth(engine.healing, image, stage.plate.landmarks)
     return replace(stage, plate=repainted(stage.plate, image), feature=feature, change=change, painted=cv2.dilate(painted, AROUND))
+
+
+def carried_over(before: Stage, crop: np.ndarray, side: int) -> np.ndarray:
+    """(S, S, 3) uint8: the background of another frame's stage, in this crop."""
+    here, there = (np.vstack([scale * each, [0, 0, 1]]) for scale, each in ((side, crop), (before.plate.side, before.crop)))
+    return warp(before.plate.background, (here @ np.linalg.inv(there))[:2], (side, side))
 
 
 def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:

@@ -18,6 +18,7 @@ EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
 OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
 LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
+STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -57,12 +58,14 @@ class Plate:
 
 
 def make_plate(
-    model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit, real: np.ndarray | None = None
-) -> Plate:
+    model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit,
+    real: np.ndarray | None = None, before: np.ndarray | None = None,
+) -> Plate:  # fmt: skip
     """The layers of a crop (S, S, 3) with its landmarks (478, 3) and their fit, both in crop pixels.
 
-    real (S, S) bool: pixels of the picture itself, from which the hidden background is completed in detail; without it the
-    background is only carried on smoothly, the same in every frame of a clip.
+    real (S, S) bool: pixels of the picture itself, from which the hidden background is completed in detail.
+    before (S, S, 3) uint8: the background of the frame before, here; while the camera stands, what it showed stays.
+    Without both, the background is carried on smoothly behind the person.
     """
     alpha = person_alpha(image, landmarks)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
@@ -70,7 +73,7 @@ def make_plate(
     return Plate(
         image=image,
         person=_lidded(_carried_on(image, alpha), landmarks, eyeballs),
-        background=_background(image, alpha, real),
+        background=_background(image, alpha, real, before),
         alpha=alpha,
         landmarks=landmarks,
         vertices=source_mesh(model, landmarks, fit),
@@ -103,12 +106,16 @@ def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball |
     return person
 
 
-def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None) -> np.ndarray:
+def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None, before: np.ndarray | None) -> np.ndarray:
     """(S, S, 3) uint8: the picture without the person."""
     grown = _grown(alpha)
-    hidden = filled(image, grown < 0.03)
-    if real is not None:
-        hidden = completed(image, grown < 0.03, real, hidden)
+    known = grown < 0.03
+    if before is not None and known.any() and cv2.absdiff(image, before)[known].mean() < STANDS:
+        hidden = before
+    elif real is not None:
+        hidden = completed(image, known, real, filled(image, known))
+    else:
+        hidden = filled(image, known)
     return _blended(image, hidden, np.clip(30 * grown, 0, 1))
 
 

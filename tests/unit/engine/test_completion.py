@@ -1,10 +1,14 @@
 """What a head hid: patterns go on, the known stays, and where nothing can be copied the smooth guess is the answer."""
 
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
 
 from styleheat_cli.engine.completion import completed
-from styleheat_cli.engine.plate import filled
+from styleheat_cli.engine.performance import carried_over
+from styleheat_cli.engine.plate import filled, make_plate
 
 SIDE = 192
 HOLE = (slice(64, 128), slice(64, 128))
@@ -44,3 +48,22 @@ def test_without_anything_to_copy_the_guess_is_the_answer(stripes):
     image, known = stripes
     guess = filled(image, known)
     np.testing.assert_array_equal(completed(image, known, np.zeros_like(known), guess), guess)
+
+
+def test_while_the_camera_stands_what_was_behind_stays(model, astronaut, fitted, plate):
+    """`plate` is the astronaut's, with a smooth background; red is what an earlier frame saw there."""
+    image, landmarks = astronaut
+    hidden = plate.alpha > 0.99
+    seen = np.where(hidden[..., None], (255, 0, 0), plate.background).astype(np.uint8)
+    stays = make_plate(model, image, landmarks, fitted, before=seen)
+    pans = make_plate(model, image, landmarks, fitted, before=np.roll(seen, 40, axis=0) // 2)
+    deep = cv2.erode(hidden.astype(np.uint8), np.ones((41, 41))) > 0
+    assert (stays.background[deep] == (255, 0, 0)).all()
+    np.testing.assert_array_equal(pans.background, plate.background)
+
+
+def test_another_crop_shows_the_background_where_it_lies(plate):
+    crop = np.array([[1 / 512, 0, 0.0], [0, 1 / 512, 0.0]])
+    moved = crop + [[0, 0, -32 / 512], [0, 0, 16 / 512]]  # shows what lies 32 px further right and 16 px further up
+    shown = carried_over(SimpleNamespace(plate=plate, crop=crop), moved, 512)
+    np.testing.assert_array_equal(shown[16:, :-32], plate.background[:-16, 32:])
