@@ -32,6 +32,8 @@ class Metrics(Description):
     """Which pixels are compared: the whole frame, or the square round the reference's face that is the papers' crop."""
     offset: Annotated[float, Field(ge=-3600, le=3600), Flag(unit="seconds")] = 0.0
     """Time of the other clips at which the generated one begins."""
+    csv: Annotated[Path | None, Flag(unit="csv")] = None
+    """Also write the table to this CSV, each pair's numbers below the set's."""
     per_frame: Annotated[Path | None, Flag(unit="csv")] = None
     """Also write each frame's values to this CSV."""
     plot: Annotated[Path | None, Flag(unit="png")] = None
@@ -59,12 +61,14 @@ def metrics(given: Metrics, talk: Talk) -> None:
     files = {role: getattr(given, role) for role in COLUMNS}
     needed_names(given.only)
     pairs = pairs_of(files)
-    for path in (given.per_frame, given.plot):
+    for path in (given.csv, given.per_frame, given.plot):
         if path is not None:
             check_output(path, overwrite=given.overwrite, inputs=[p for p in files.values() if p], needed_bytes=1 << 20)
     with talking(talk) as progress:
         how = How(given.only, given.region, given.offset)
         made = measure(pairs, how, per_frame=given.per_frame, picture=given.plot, progress=progress)
+    if given.csv:
+        made.write_csv(given.csv)
     if talk.json_:
         result_json(made.as_content())
     else:

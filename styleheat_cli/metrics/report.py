@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
+import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -16,6 +19,8 @@ from .moments import How
 
 ARROWS = {"higher": "↑", "lower": "↓", "near 1": "→1", "near 0": "→0"}
 
+CELLS = ("name", "value", "unit", "better", "samples", "of", "pairs", "spread", "real", "why")
+"""Columns of a CSV after the pair."""
 EVENTS = ("blinks",)
 """What is rare enough to be counted over all pairs."""
 
@@ -47,6 +52,19 @@ class Report:
         lines += [""] + [f"not measured: {r.name}: {r.why}" for r in self.readings if r.value is None]
         notes = dict.fromkeys(f"{c.pair.name}: {note}" for c in self.pairs for note in c.notes)
         return "\n".join([*lines, *(["", *notes] if notes else [])]).rstrip()
+
+    def write_csv(self, path: Path) -> None:
+        """One line a metric: first of the set, where `pair` is empty, then of each pair."""
+        part = path.with_name(path.name + ".part")
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, ["pair", *CELLS])
+                writer.writeheader()
+                for name, readings in (("", self.readings), *((c.pair.name, c.readings) for c in self.pairs)):
+                    writer.writerows({"pair": name, **{cell: getattr(r, cell) for cell in CELLS}} for r in readings)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def _names(self) -> list[str]:
         """Catalogue names of what stands in the report, in its order."""
@@ -104,8 +122,6 @@ def provenance() -> dict[str, Any]:
 
 def machine() -> str:
     """Kind of processor and how many of them, without the machine's name."""
-    import os
-
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
 

@@ -171,6 +171,9 @@ def test_folders_are_matched_by_name_and_averaged_over_pairs(folder, tmp_path):
     assert len(rows) == 50 and rows[20]["pair"] == "a" and float(rows[20]["time_s"]) == pytest.approx(0.8)
     assert float(rows[0]["psnr[rgb]"]) == 100
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    made.write_csv(tmp_path / "table.csv")
+    rows = list(csv.DictReader((tmp_path / "table.csv").open(encoding="utf-8")))
+    assert [(row["pair"], row["samples"]) for row in rows if row["name"] == "psnr[rgb]"] == [("", "50"), ("a", "30"), ("b", "20")]
     assert not list(tmp_path.glob("*.part"))
     assert json.loads(json.dumps(made.as_content(), allow_nan=False))["metrics"]["psnr[rgb]"]["pairs"] == 2
 
