@@ -13,7 +13,7 @@ PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3,\
 	$(shell $(python) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(python)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := check
-.PHONY: check setup demo test quick lint docs bench evaluate dist train-default clean
+.PHONY: check setup demo gallery test quick lint docs bench evaluate dist train-default clean
 
 check: lint quick
 
@@ -27,6 +27,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	$(BIN)/styleheat demo --output-dir $(OUT) --overwrite
+
+gallery: $(INSTALLED)
+	$(BIN)/styleheat gallery
 
 test: $(INSTALLED)
 	$(BIN)/pytest -rs -m 'not gpu and not weights' $(PYTEST)

@@ -107,7 +107,12 @@ def length_of(path: Path | str) -> Fraction:
 
 def write_silence(path: Path, length_s: float) -> None:
     """A wav file of digital silence at 16 kHz."""
+    write_wav(path, np.zeros(round(length_s * RATE), np.float32))
+
+
+def write_wav(path: Path, sound: np.ndarray) -> None:
+    """A wav file of mono samples (n,) in [-1, 1] at 16 kHz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(bytes(2 * round(length_s * RATE)))
+        file.writeframes((sound * 32767).round().astype("<i2").tobytes())

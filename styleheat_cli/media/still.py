@@ -77,8 +77,8 @@ def _in_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
         return image
 
 
-def save_image(part: Path, image: np.ndarray, suffix: str, metadata: dict[str, str]) -> None:
-    """Writes a picture in the format of `suffix`, with its metadata as text inside."""
+def save_image(part: Path, image: np.ndarray, suffix: str, metadata: dict[str, str], quality: int = 95) -> None:
+    """Writes a picture in the format of `suffix`, with its metadata as text inside; `quality` of what loses some, up to 100."""
     picture = Image.fromarray(image)
     if suffix.lower() == ".png":
         notes = PngImagePlugin.PngInfo()
@@ -90,6 +90,6 @@ def save_image(part: Path, image: np.ndarray, suffix: str, metadata: dict[str, s
     if metadata:
         exif[DESCRIPTION] = json.dumps(metadata)
     if suffix.lower() == ".webp":
-        picture.save(part, "WEBP", quality=95, exif=exif)
+        picture.save(part, "WEBP", quality=quality, exif=exif)
     else:
-        picture.save(part, "JPEG", quality=95, subsampling=0, exif=exif)
+        picture.save(part, "JPEG", quality=quality, subsampling=0, exif=exif)
