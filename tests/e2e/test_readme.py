@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.synthetic import face, face_clip, photo
+from tests.synthetic import face, face_clip, photo, tone, write_sound
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text("utf-8").split("## Reference")[0]
@@ -20,11 +20,13 @@ TARGETS = [line.removeprefix("make ") for line in LINES if line.startswith("make
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Alice, Bob, a talk and a party, as the README names them."""
+    """Alice, Bob, a talk, a party and what is spoken, as the README names them."""
     made = tmp_path_factory.mktemp("readme")
     photo(made / "alice.jpg", face(160))
     for name in ("bob.mp4", "talk.mp4", "party.mp4"):
         face_clip(made / name, 0.2, size=128)
+    write_sound(made / "speech.wav", tone(0.2))
+    write_sound(made / "german.m4a", tone(0.2), codec="aac")
     return made
 
 
