@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -37,15 +37,17 @@ class Engine:
     """A family of weights on a device: components by role, each loaded when it is first needed.
 
     device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises MachineError where there is no such device.
+    without: `calibration` (no mouth is healed) or `detail` (all pixels are the generator's): what a part is good for.
     dtype: `auto`, `float32`, `bf16` or `fp16`, for what a family can do in a half type; `auto` takes one on GPUs only.
     """
 
     def __init__(
         self, weights: str | Path = "default", device: str = "auto", seed: int = 0, checkpoints: Path | None = None,
-        dtype: str = "auto",
+        dtype: str = "auto", without: Collection[str] = (),
     ):  # fmt: skip
         self.family: Family = load_family(weights, checkpoints)
         self.wanted_device, self.wanted_dtype, self.seed = device, dtype, seed
+        self.without = frozenset(without)
 
     @cached_property
     def device(self) -> torch.device:

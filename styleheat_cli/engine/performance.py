@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
-from .appearance_edit import NO_CHANGE, Canvas, Change, edited
+from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
 from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
@@ -52,6 +52,7 @@ class Stage:
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
     teeth: Teeth | None = None  # what a photo shows of them
     change: Change = NO_CHANGE  # what attributes ask of the mesh
+    memory: Memory = field(default_factory=Memory)  # what the shot has shown so far of skin and hair
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
 
 
@@ -131,12 +132,13 @@ def make_stage(
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
     teeth = seen_teeth(image, landmarks, plate.place) if shot.clip.still else None
-    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth)
+    memory = Memory() if before is None else before.memory
+    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth, memory=memory)
 
 
 def canvas_of(engine: Engine, stage: Stage) -> Canvas:
     """The stage's crop, ready to be edited."""
-    return Canvas(engine.appearance, Atlas(engine.morphable), stage.plate)
+    return Canvas(engine.appearance, Atlas(engine.morphable), stage.plate, stage.memory)
 
 
 def with_looks(
@@ -171,10 +173,19 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     made = warped(stage.plate, target, engine.triangles)
     expression = stage.change.added_to(shot.motion.expression[row])
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
-    heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
-    if stage.teeth is not None:
-        show(stage.teeth, made.image, target, place_of(shot, stage, row))
+    if "calibration" not in engine.without:
+        heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
+        if stage.teeth is not None:
+            show(stage.teeth, made.image, target, place_of(shot, stage, row))
+    if "detail" in engine.without:
+        made.image[:] = without_detail(engine, made.image)
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
+
+
+def without_detail(engine: Engine, image: np.ndarray) -> np.ndarray:
+    """A crop (S, S, 3) uint8 as encoder and generator alone give it back."""
+    plain = to_images(encoded(engine.healing, image).image)[0]
+    return cv2.resize(plain, image.shape[1::-1], interpolation=cv2.INTER_CUBIC) if len(plain) != len(image) else plain
 
 
 def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:

@@ -32,6 +32,7 @@ SHOWN = {
         "pucker-over-others", "brows_up-over-others", "brows_down-over-others", "blink_left-over-others", "blink_right-over-others",
         "squint-over-others", "gaze_x-over-others", "gaze_y-over-others",
     ),
+    "ablation": ("psnr", "ssim", "f-lmd", "m-lmd", "sharpness", "shake", "jitter", "mouth-opening-corr"),
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
 """Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..metrics.cases import Case
     from ..metrics.evaluation import Bench
 
-TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit", "edit-3dmm"]
+TaskName = Literal["inversion", "same-id", "cross-id", "dub", "edit", "edit-3dmm", "ablation"]
 STEPS: Mapping[str, dict[str, Any]] = {
     "same-id": {"op": "reenact", "anchor": 0.0, "pose_limit": 90.0, "travel_limit": 5.0},
     "cross-id": {"op": "reenact"},
@@ -34,6 +34,8 @@ RENDER: Mapping[str, dict[str, Any]] = {
 """Near lossless, so that it is not the codec that is judged; lossless where the background is."""
 REGION = {"same-id": "face", "cross-id": "frame", "dub": "face", "edit": "frame"}
 SHEET_CASES = 8
+ABLATIONS = ("calibration", "detail", "smoothing")
+ABLATED = 4  # one clip in so many shows what a part is good for
 SILENCE_S = 60.0
 
 
@@ -46,7 +48,8 @@ class Evaluate(Task):
     kind: Literal["evaluate"] = "evaluate"
     tasks: tuple[TaskName, ...] = ("same-id",)
     """What is evaluated: inversion of portraits, reenactment of the same or another person, dubbing, attribute edits (of
-    portraits where any are named, else of clips), and turns and axes by number (edit-3dmm)."""
+    portraits where any are named, else of clips), turns and axes by number (edit-3dmm), and same-identity reenactment without
+    calibration, detail or smoothing (ablation)."""
     data: Annotated[FilePath | None, Flag(unit="folder")] = None
     """Folder with the clips and photos."""
     clips: tuple[str, ...] = ()
@@ -141,6 +144,8 @@ class Evaluate(Task):
             return self._inversion(engine, name, progress)
         if task == "edit-3dmm":
             return self._asked(engine, name, progress)
+        if task == "ablation":
+            return self._ablated(engine, name, progress)
         if task == "edit" and self.portraits:
             return self._edited(engine, name, progress)
         from ..metrics.cases import cases_of
@@ -154,6 +159,29 @@ class Evaluate(Task):
         found = evaluate(task, cases, bench, ours=name, make=make, others=self._others(), beside=beside)
         if engine and task in ("same-id", "cross-id", "dub"):
             self._sheet(cases, bench)
+        return found
+
+    def _ablated(self, engine: Engine | None, name: str, progress: Progress) -> dict[str, Any]:
+        """Some of the same-identity cases with everything, and without one part after the other."""
+        from dataclasses import replace
+        from functools import partial
+
+        from ..engine import Engine
+        from ..metrics.cases import cases_of
+        from ..metrics.evaluation import evaluate, key_of
+
+        cases = cases_of("same-id", self._folder(), rows=(), clips=self.clips, portraits=self.portraits)[::ABLATED]
+        found: dict[str, Any] = {"cases": len(cases), "region": REGION["same-id"], "methods": {}, "failed": {}}
+        for part in ("", *ABLATIONS) if engine else ():
+            less = Engine(self.weights, engine.wanted_device, self.seed, without=[part])
+            step = {**self._step("same-id"), **({"smooth": 0.0} if part == "smoothing" else {})}
+            bench = self._bench("same-id", less, progress)
+            bench = replace(bench, folder=self.output_dir / "ablation" / (part or "whole"), key=key_of(bench.key, part))
+            row = f"without {part}" if part else name
+            make = partial(self._make, "same-id", less, progress, step=step)
+            made = evaluate("same-id", cases, bench, ours=row, make=make, others={})
+            found["methods"] |= {row: made["methods"][row]} if row in made["methods"] else {}
+            found["failed"] |= made["failed"]
         return found
 
     def _controls(self, cases: list[Case]) -> dict[str, list[Case]]:
@@ -183,14 +211,17 @@ class Evaluate(Task):
         key = key_of(self._step(task), RENDER[task], self.seconds, self.weights, self.seed, weights, code)
         return Bench(self.output_dir / task, How(self.only, REGION[task], until_s=self.seconds), key, progress=progress)
 
-    def _make(self, task: str, engine: Engine, progress: Progress, case: Case, source: Path, output: Path) -> None:
-        """Our result of a case: a recipe of one step, run."""
+    def _make(
+        self, task: str, engine: Engine, progress: Progress, case: Case, source: Path, output: Path,
+        step: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Our result of a case: a recipe of one step (the task's own, unless another is given), run."""
         from .. import execute
         from ..recipe import Where, build
 
         follows = task in ("same-id", "cross-id", "dub")
         files = {"driving": case.driving if follows else None, "audio": case.audio if task == "dub" else None}
-        step = {**self._step(task), **{role: str(path) for role, path in files.items() if path is not None}}
+        step = {**(step or self._step(task)), **{role: str(path) for role, path in files.items() if path is not None}}
         end = {} if self.seconds is None else {"end": self.seconds}
         content = {
             "source": str(source), "steps": [step], "render": {**RENDER[task], "audio_from": "none", **end},

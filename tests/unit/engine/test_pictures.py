@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from styleheat_cli.engine import Engine, performance
 from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import target_mesh
 from styleheat_cli.engine.plate import filled
@@ -104,3 +105,13 @@ def test_any_size_of_crop_can_be_healed(model, engine, astronaut, fitted, size):
     feature = invert_mouth(engine.healing, plate.image, plate.landmarks)
     heal(engine.healing, feature, made.image, open_mouth, made.source_at, np.zeros(67, np.float32))
     assert (made.image != before).any()
+
+
+def test_without_detail_all_is_the_generators_and_without_calibration_no_mouth_is_healed(engine, astronaut, monkeypatch):
+    image, _ = astronaut
+    whole, plain = engine.reconstruct(image)
+    less, _ = Engine("default", device="cpu", without=["detail"]).reconstruct(image)
+    apart = [np.abs(a.astype(int) - b).mean() for a, b in ((whole, image), (less, plain), (less, image))]
+    assert apart[0] < 0.5 and apart[1] < 1 and apart[2] > 2
+    monkeypatch.setattr(performance, "heal", lambda *_: pytest.fail("healed"))
+    Engine("default", device="cpu", without=["calibration"]).reconstruct(image)
