@@ -277,10 +277,9 @@ def family_digest(plan: Plan) -> str:
 
 
 def _digests(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """Every file that the recipe reads, and the SHA-256 of its content."""
     from .media.reader import digest
 
-    yield plan.source.path, plan.source.digest
-    if plan.voice:
-        yield plan.voice.path, digest(plan.voice.path)
-    for driver in plan.drivers:
-        yield driver.path, driver.clip.digest if driver.clip else digest(driver.path)
+    known = {plan.source.path: plan.source.digest} | {d.path: d.clip.digest for d in plan.drivers if d.clip}
+    for path in plan.recipe.inputs():
+        yield path, known.get(path) or digest(path)
