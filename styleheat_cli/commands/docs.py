@@ -96,7 +96,7 @@ def _rows(model: type, arguments: dict[str, str]) -> list[tuple[str, str, str]]:
         typed = arguments.get(name) or ", ".join(part for part in (long, opposite, short) if part)
         default = "" if field.is_required() else field.get_default(call_default_factory=True)
         shown = "" if default in (None, (), "") or prompt_type(field.annotation) is bool else f"{default}"
-        rows.append((f"`{typed}`", shown or ("needed" if field.is_required() else ""), field.description or ""))
+        rows.append((f"`{typed}`", shown or ("needed" if field.is_required() else ""), " ".join((field.description or "").split())))
     return rows
 
 

@@ -68,7 +68,7 @@ def followed(
         return None
     times = made.times
     mine, theirs = numbers(model, own, times), driving.reading.bfm.at(times)
-    start = _anchor(model, driving, controls) if controls.relative else np.zeros(COEFFICIENTS)
+    start = _anchor(model, own, driving, controls) if controls.relative else np.zeros(COEFFICIENTS)
     change = theirs - start
     if controls.region in ("all", "pose"):
         pose = slice(ANGLES.start, TRANSLATION.stop)
@@ -81,8 +81,10 @@ def followed(
     return Reading(made.with_(reading=None), MotionTrack(mine, times, space="bfm"))
 
 
-def _anchor(model: Morphable, driving: MotionTrack, controls: Controls) -> np.ndarray:
+def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: Controls) -> np.ndarray:
     """(73,) Deep3D's reading of the moment against which motion counts."""
+    if controls.anchor == "source":
+        return numbers(model, own, own.times[:1])[0]
     bfm = driving.reading.bfm
     if controls.anchor != "rest":
         return bfm.at(np.array([float(controls.anchor)]))[0]

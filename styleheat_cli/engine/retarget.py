@@ -23,7 +23,7 @@ from ..face.regions import (
     RIGHT_EYE,
     RIGHT_IRIS,
 )  # fmt: skip
-from ..shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
+from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is ease
 class Controls:
     """How a driver is followed: the options of `reenact`, see there.
 
-    anchor: the driver's moment that corresponds to the source as it is: `rest` or seconds. travel_limit: in head sizes.
+    anchor: the driver's moment that corresponds to the source as it is: `rest` or seconds; `source` where the source itself
+    is such a moment, of the same person in the same framing. travel_limit: in head sizes.
     """
 
     relative: bool = True
@@ -54,7 +55,7 @@ class Controls:
     eyes_gain: float = 1.0
     pose_limit_deg: float = 25.0
     travel_limit: float = 1.5
-    anchor: float | Literal["rest"] = "rest"
+    anchor: float | Literal["rest", "source"] = "rest"
 
 
 def retarget(
@@ -65,7 +66,7 @@ def retarget(
     A still source (one row) keeps its place; a clip's own motion is sampled at the same times.
     """
     mine, theirs = own.at(times), driving.at(times)
-    anchor = _anchor(model, driving, controls)
+    anchor = _anchor(model, own, driving, controls)
     out = mine.copy()
     if controls.region in ("all", "pose"):
         out[:, ANGLES] = _angles(mine, theirs, anchor, controls)
@@ -75,14 +76,24 @@ def retarget(
     return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), seen=None)
 
 
-def _anchor(model: Morphable, driving: MotionTrack, controls: Controls) -> np.ndarray:
+def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: Controls) -> np.ndarray:
     """(73,) the driver's row against which its motion counts."""
+    if controls.anchor == "source":
+        return _in_pixels_of(driving, own)
     if controls.anchor != "rest":
         return driving.at(np.array([float(controls.anchor)]))[0]
     rows = driving.coeffs if driving.seen is None or not driving.seen.any() else driving.coeffs[driving.seen]
     anchor = np.median(rows, axis=0)
     anchor[EXPRESSION] = calm_of(model, rows[:, EXPRESSION])
     return anchor
+
+
+def _in_pixels_of(driving: MotionTrack, own: MotionTrack) -> np.ndarray:
+    """(73,) the source's first row as the driver's frame, which shows the same view, has it."""
+    row = own.coeffs[0].copy()
+    widths = [track.clip.width if track.clip else 0 for track in (driving, own)]
+    row[CROP] *= widths[0] / widths[1] if all(widths) else 1
+    return row
 
 
 def calm_of(model: Morphable, expression: np.ndarray) -> np.ndarray:

@@ -48,8 +48,9 @@ class Reenact(Edit):
     """Times the movement of eyelids and brows, on top of the expression's gain, 0 to 3."""
     smooth: Annotated[float, Field(ge=0, le=2), Flag(unit="seconds")] = 0.05
     """Width in seconds, 0 to 2, over which the driver's motion is smoothed without delay; 0 leaves it raw."""
-    anchor: Annotated[Time | Literal["rest"], Flag(unit="rest|time")] = "rest"
-    """With --relative, the driver's moment that corresponds to the source as it is: its rest, or a time of its clip."""
+    anchor: Annotated[Time | Literal["rest", "source"], Flag(unit="rest|time|source")] = "rest"
+    """With --relative, the driver's moment that corresponds to the source as it is: its rest, or a time of its clip; source
+    where the source is a frame of the driver's own film, so that place and pose are taken as they are."""
     pose_limit: Annotated[float, Field(gt=0, le=90), Flag(unit="degrees")] = 25.0
     """Degrees the head may turn from the source's own pose; beyond this the turn is eased, with a warning."""
 
@@ -82,7 +83,7 @@ class Reenact(Edit):
             eyes_gain=self.eyes_gain,
             pose_limit_deg=self.pose_limit,
             travel_limit=self.travel_limit,
-            anchor=self.anchor if self.anchor == "rest" else seconds(self.anchor, rate_of(driving)) + shift,
+            anchor=self.anchor if self.anchor in ("rest", "source") else seconds(self.anchor, rate_of(driving)) + shift,
         )
         motion = engine.retarget(shot, driving, times, controls)
         timeline = timeline_of(driving) if shot.clip.still else shot.clip

@@ -48,6 +48,15 @@ def test_an_anchor_says_which_moment_is_the_source(model):
     assert out.angles[0] == pytest.approx([0, 0, 0], abs=1e-6)
 
 
+def test_a_source_that_is_a_frame_of_the_drivers_film_goes_where_the_driver_is(model):
+    own = track(1, angles=[0.1, -0.2, 0.0], place=[0.1, 0.0, 0.3], expression=0.2)
+    driving = track(angles=nodding() + [0.2, 0.1, 0.0], place=[-0.1, 0.05, 0.25], expression=-0.1)
+    free = Controls(anchor="source", travel_limit=5, **FREE)
+    out = retarget(model, own, driving, TIMES, free)
+    assert out.angles == pytest.approx(driving.angles, abs=1e-5)
+    assert out.head_at == pytest.approx(driving.head_at, abs=1e-3) and out.head_size == pytest.approx(driving.head_size, rel=0.01)
+
+
 def test_gain_multiplies_and_zero_stills(model):
     driving = track(angles=nodding(0.1))
     twice = retarget(model, track(1), driving, TIMES, Controls(pose_gain=2, **FREE))
