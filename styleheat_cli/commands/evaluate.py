@@ -25,7 +25,8 @@ class Evaluating(Description):
     data: Annotated[Path | None, Flag(unit="folder")] = None
     """Folder with the clips and photos; a pairs.csv in it may say what belongs together."""
     outputs: Annotated[tuple[str, ...], Flag(unit="name=folder")] = ()
-    """Finished results of another tool to stand in the same table; may be given many times."""
+    """Finished results of another tool to stand in the same table, called CASE.* or CASE/NAME.*; NAME alone lies in the data.
+    May be given many times."""
     ours: bool = True
     """Make and measure our own results; else only those of other tools."""
     output_dir: Annotated[Path | None, Flag(short="-o", unit="folder")] = None

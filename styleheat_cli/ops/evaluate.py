@@ -64,12 +64,14 @@ class Evaluate(Task):
     """Who is on all these files, by the names of the data's index."""
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of each task's operation, by task."""
+    render: dict[str, Any] = Field(default_factory=dict)
+    """How our results are written, where it is not near lossless as usual: as finished results of other tools were, to be fair."""
     seconds: Annotated[float | None, Field(gt=0), Flag(unit="seconds")] = None
     """Only the beginning of each clip, so long."""
     only: Annotated[tuple[str, ...], Flag(unit="metric")] = ()
     """Measure only this metric; may be given many times."""
     outputs: Annotated[tuple[str, ...], Flag(unit="name=folder")] = ()
-    """Finished results of another tool, one file a case; may be given many times."""
+    """Finished results of another tool, one file a case, or CASE/NAME.*; NAME alone lies in the data. May be given many times."""
     ours: bool = True
     """Make and measure our own results; else only those of other tools."""
     output_dir: Annotated[FilePath, Flag(unit="folder")] = Path("out/evaluate")
@@ -116,9 +118,24 @@ class Evaluate(Task):
             op = self._step(task).get("op")
             if self.ours and op and op not in catalogue:
                 raise RecipeError(f"there is no operation {op} to evaluate", hint="--no-ours measures --outputs only")
-        for _, folder in self._others().items():
-            if not folder.is_dir():
-                raise InputError(f"no such folder: {folder}", hint="--outputs takes NAME=FOLDER")
+        for name, folder in self._others().items():
+            self._check_outputs(name, folder)
+
+    def _check_outputs(self, name: str, folder: Path) -> None:
+        from ..metrics.cases import outputs_of
+
+        if not folder.is_dir():
+            raise InputError(f"no such folder: {folder}", hint="--outputs takes NAME=FOLDER")
+        with_cases = [task for task in self.tasks if task in REGION and not (task == "edit" and self.portraits)]
+        if not any(True for task in with_cases for _ in outputs_of(name, folder, self._cases(task))):
+            raise InputError(f"{folder} holds no result of {name} for any case",
+                             hint=f"results are called CASE.mp4, or CASE/{name}.mp4")  # fmt: skip
+
+    def _cases(self, task: str) -> list[Case]:
+        from ..metrics.cases import cases_of
+
+        rows = self.pairs if task != "same-id" else ()
+        return cases_of(task, self._folder(), rows=rows, clips=self.clips, portraits=self.portraits)
 
     def _folder(self) -> Path:
         if self.data is None:
@@ -129,9 +146,9 @@ class Evaluate(Task):
         named = {}
         for given in self.outputs:
             name, equals, folder = given.partition("=")
-            if not equals or not name:
+            if not name or (equals and not folder):
                 raise RecipeError(f"--outputs {given}: not NAME=FOLDER", hint="--outputs FOMM=results/fomm")
-            named[name] = Path(folder).expanduser()
+            named[name] = Path(folder).expanduser() if folder else self._folder()
         return named
 
     def _step(self, task: str) -> dict[str, Any]:
@@ -148,11 +165,9 @@ class Evaluate(Task):
             return self._ablated(engine, name, progress)
         if task == "edit" and self.portraits:
             return self._edited(engine, name, progress)
-        from ..metrics.cases import cases_of
         from ..metrics.evaluation import evaluate
 
-        rows = self.pairs if task != "same-id" else ()
-        cases = cases_of(task, self._folder(), rows=rows, clips=self.clips, portraits=self.portraits)
+        cases = self._cases(task)
         bench = self._bench(task, engine, progress)
         make = (lambda *files: self._make(task, engine, progress, *files)) if engine else None
         beside = self._controls(cases) if task == "dub" else {}
@@ -208,7 +223,7 @@ class Evaluate(Task):
 
         weights = [component.sha256 for component in engine.family.components.values()] if engine else []
         code = code_digest("engine", "face", "media", "networks", "ops")
-        key = key_of(self._step(task), RENDER[task], self.seconds, self.weights, self.seed, weights, code)
+        key = key_of(self._step(task), RENDER[task], self.render, self.seconds, self.weights, self.seed, weights, code)
         return Bench(self.output_dir / task, How(self.only, REGION[task], until_s=self.seconds), key, progress=progress)
 
     def _make(
@@ -224,7 +239,7 @@ class Evaluate(Task):
         step = {**(step or self._step(task)), **{role: str(path) for role, path in files.items() if path is not None}}
         end = {} if self.seconds is None else {"end": self.seconds}
         content = {
-            "source": str(source), "steps": [step], "render": {**RENDER[task], "audio_from": "none", **end},
+            "source": str(source), "steps": [step], "render": {**RENDER[task], **self.render, "audio_from": "none", **end},
             "output": str(output), "weights": self.weights, "seed": self.seed,
         }  # fmt: skip
         recipe = build(content, where=Where(f"evaluate {task}", {}, frozenset()))

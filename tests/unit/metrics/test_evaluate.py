@@ -198,7 +198,7 @@ def test_shown_metrics_exist(task):
         assert set(CATALOGUE) & {bare, bare.rpartition("-")[0]}, name
 
 
-@pytest.mark.parametrize("name", ["same-id", "cross-id", "dub", "edit", "edit-3dmm", "held-out"])
+@pytest.mark.parametrize("name", ["same-id", "cross-id", "dub", "edit", "edit-3dmm", "held-out", "reenact-peers"])
 def test_every_recipe_is_an_evaluation(name, request):
     task = read_recipe(request.config.rootpath / "recipes" / "evaluate" / f"{name}.yaml")
     assert isinstance(task, Evaluate) and task.tasks
@@ -227,7 +227,11 @@ def test_an_operation_that_is_not_there_and_a_wrong_output_are_refused_before_an
     with pytest.raises(RecipeError, match="no operation jump"):
         Evaluate(data=data, options={"same-id": {"op": "jump"}}).run(Engine())
     with pytest.raises(RecipeError, match="NAME=FOLDER"):
-        Evaluate(data=data, outputs=("x",), ours=False).run(Engine())
+        Evaluate(data=data, outputs=("=x",), ours=False).run(Engine())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty holds no result of FOMM for any case") as caught:
+        Evaluate(data=data, outputs=(f"FOMM={tmp_path / 'empty'}",)).run(Engine())
+    assert "CASE/FOMM.mp4" in caught.value.hint
     with pytest.raises(RecipeError, match="names no data"):
         Evaluate().run(Engine())
     with pytest.raises(ValidationError):
