@@ -80,6 +80,8 @@ class Component:
     folders: tuple[Path, ...] = ()
     overriding: Component | None = None
     """The component that `override` names."""
+    origin: Source | None = None
+    """The source that `source` names."""
 
     def path(self, hashed: bool = True) -> Path:
         """The stored file, its digest checked before the first use in this process; only its length if not `hashed`.
@@ -114,6 +116,8 @@ class Component:
 
     def remedy(self) -> str:
         """The command that brings the file back."""
+        if self.origin and not self.origin.url:
+            return f"styleheat checkpoints import FOLDER, a folder that holds {self.origin.name}"
         if self.source:
             return f"styleheat checkpoints fetch {self.family}, or styleheat checkpoints import FOLDER"
         return "install styleheat again: this file is part of it"
@@ -204,6 +208,7 @@ def read_manifest(path: Path, folders: tuple[Path, ...]) -> Family:
                 f"{path.name}: components.{key}: no source is called {component.source!r}",
                 hint="add it under [sources]",
             )
+        component = replace(component, origin=sources.get(component.source))
         components[component.role] = component
     for role, component in components.items():
         if component.override:

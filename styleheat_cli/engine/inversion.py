@@ -203,6 +203,7 @@ def optimise(
     steps: int = 250,
     rate: float = 0.01,
     on_step: Callable[[Step], bool | None] | None = None,
+    start: Inversion | None = None,
 ) -> Inversion:
     """Codes (from row 9) and f fitted to a picture, from the encoders' guess on.
 
@@ -212,11 +213,12 @@ def optimise(
     Args:
         image: (1, 3, H, W) in [-1, 1].
         on_step: told of every step; a true answer ends the optimisation there.
+        start: the encoders' guess, where it is known; the networks may then be without encoders.
     """
     size = networks.generator.size
     whole = resize(image, size)
     with torch.no_grad():
-        start = invert(networks, resize(whole, SIDE))
+        start = start or invert(networks, resize(whole, SIDE))
         skip = networks.generator.skip(start.codes)  # depends on the fixed rows alone
     target, fixed = target_of(vgg, whole), start.codes[:, :FIRST_FREE_ROW]
     free = start.codes[:, FIRST_FREE_ROW:].clone().requires_grad_()

@@ -24,6 +24,7 @@ from ..checkpoints.manifest import Family
 from ..checkpoints.store import cache_folder
 from ..errors import InputError, OutputError
 from ..networks.layers import resize
+from ..networks.stylegan2 import Generator
 from ..progress import Event, Progress, silent
 from .attributes import ATTRIBUTES, edit
 from .inversion import (
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MEASURES = ("perceptual", "prior")
+"""Roles that tell the optimising inversion how near it is."""
 KEPT = 24
 """Inversions in the user's cache, the newest: 26 MB each with the published weights."""
 
@@ -66,16 +69,17 @@ def refined(networks: Inverter, picture: Tensor) -> Inversion:
 
 
 def optimised(
-    networks: Inverter, family: Family, picture: Tensor, steps: int, progress: Progress = silent
+    generator: Generator, family: Family, picture: Tensor, start: Inversion, steps: int, progress: Progress = silent
 ) -> Inversion:
-    """(1, 3, H, W) -> f and late codes fitted to the picture, until they stop getting better.
+    """(1, 3, S, S) in the generator's size -> f and late codes fitted to it from a start, until they get no better.
 
     Raises:
         CheckpointError: the networks that measure likeness are not installed.
     """
     device = picture.device
-    vgg, prior = (load_network(family.component(role), device) for role in ("perceptual", "prior"))
-    return optimise(networks, vgg, prior, picture, steps, on_step=told(steps, progress))
+    vgg, prior = (load_network(family.component(role), device) for role in MEASURES)
+    networks = Inverter(None, None, generator, None, None)  # the start is known: only the generator is asked
+    return optimise(networks, vgg, prior, picture, steps, on_step=told(steps, progress), start=start)
 
 
 def told(steps: int, progress: Progress) -> Callable[[Step], bool]:

@@ -113,10 +113,14 @@ class Published:
         return mirrored_crop(image, crop, FFHQ_SIDE)
 
     def invert(self, image: np.ndarray, method: str, steps: int, progress: Progress = silent) -> Inversion:
+        for role in inverting.MEASURES if method == "optimise" else ():
+            self.engine.family.component(role).path()  # raises where it is missing, before anything is computed
         picture = to_tensor(image).to(self.engine.device)
-        if method == "optimise":
-            return inverting.optimised(self.inverter, self.engine.family, picture, steps, progress)
-        return {"encode": inverting.encoded, "hfgi": inverting.refined}[method](self.inverter, picture)
+        made = (inverting.encoded if method == "encode" else inverting.refined)(self.inverter, picture)
+        if method != "optimise":
+            return made
+        self._release()
+        return inverting.optimised(self.method.generator, self.engine.family, picture, made, steps, progress)
 
     @torch.inference_mode()
     def given_back(self, inversion: Inversion) -> np.ndarray:
@@ -130,6 +134,10 @@ class Published:
     @cached_property
     def inverter(self) -> Inverter:
         return Inverter.of(self.engine.family, self.method.generator, self.engine.device)
+
+    def _release(self) -> None:
+        """Forgets the networks that invert: 1.2 GB that no frame needs."""
+        self.__dict__.pop("inverter", None)
 
     @cached_property
     def _refiner(self) -> Inverter:
@@ -146,7 +154,7 @@ class Published:
         if shot.clip.still:
             key = inverting.key_of(self.engine.family, self.inverting, image, self.methods[0], 0)
             made = inverting.kept(key, lambda: self.invert(image, self.methods[0], 0))
-            self.__dict__.pop("inverter", None)  # 1.2 GB that no frame needs
+            self._release()
             return made
         if self._shot is not shot:
             log.warning("%s is a video: each of its frames is inverted anew, which takes its time", shot.clip.path.name)

@@ -97,6 +97,16 @@ def test_frames_are_those_of_the_method_at_the_times_of_the_motion(published, sh
     assert np.abs(wanted[0].astype(int) - wanted[2]).max() > 5  # the turn is seen
 
 
+@pytest.mark.slow  # 20 s
+def test_memory_is_flat_in_the_length_of_the_clip(published, shot):
+    psutil = pytest.importorskip("psutil")
+    times = np.arange(200) / RATE
+    coeffs = np.repeat(shot.motion.coeffs, 67, 0)[:200]
+    long = shot.with_(motion=shot.motion.with_(coeffs=coeffs, times=times))
+    held = [psutil.Process().memory_info().rss for _ in published.render(long, crop=True, size=512)]
+    assert max(held[40:]) - max(held[:40]) < 20e6  # a second of pictures at 512 is as much
+
+
 def test_outside_the_head_the_frame_keeps_its_pixels(published, shot):
     frame = next(iter(published.render(shot)))
     before = data.astronaut()
