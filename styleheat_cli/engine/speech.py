@@ -21,6 +21,8 @@ SILENCE = -3.4  # log10 of the mel magnitude (the loudest band) under which noth
 STEADY, SWING_S = 0.25, 1.0  # log10 of the magnitude by which a voice at least rises and falls within so long
 EARLY_S = 0.2  # seconds by which a mouth moves before its voice is heard, and after it was
 SOFT_S = 0.05  # standard deviation of how it comes and goes
+STRESS = 1.6  # times that a mouth moves farther than its most likely movement, which is always the smaller one
+LOW, WITHIN_S, CONTRAST = 0.85, 0.75, 2.0  # share taken off of the least gap within so long; times what is left of the gap
 SEALED, AJAR = 0.03, 0.1  # head sizes by which closed lips press on each other, and gap at which they no longer do
 SURE = (0.55, 0.85)  # probabilities from which lips draw together, and wholly meet
 
@@ -92,16 +94,25 @@ def speak(model: Morphable, own: MotionTrack, motion: MotionTrack, mouth: Mouth,
     """
     now = motion.expression.astype(np.float64)
     rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
-    said = (gain * mouth.voice)[:, None] * mouth.expression
+    said = (gain * STRESS * mouth.voice)[:, None] * mouth.expression
     wanted = now + (rest + said - now) @ projection(model).T
     row = opening_rows(model)[2]
-    opened = np.maximum(said @ measures(model)[0], 0) * (1 - mouth.closed)
+    gap = articulated(mouth.expression @ measures(model)[0], motion.times)
+    opened = gain * mouth.voice * gap * (1 - mouth.closed)
     goal = opened - SEALED * np.maximum(1 - opened / AJAR, 0)
     parted = _calm_gap(own) + wanted @ row
     wanted += (goal - parted)[:, None] * closing(model)
     coeffs = motion.coeffs.copy()
     coeffs[:, EXPRESSION] = wanted
     return motion.with_(coeffs=coeffs)
+
+
+def articulated(gap: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(T,) the lips' gap with the contrast of real speech: a likely gap never closes and never gapes, a real one does both."""
+    gap = np.maximum(gap, 0)
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    least = minimum_filter1d(gap, round(WITHIN_S / step) | 1, mode="nearest")
+    return CONTRAST * np.maximum(gap - LOW * gaussian_filter1d(least, 0.2 * WITHIN_S / step, mode="nearest"), 0)
 
 
 def _calm_gap(own: MotionTrack) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from styleheat_cli.engine import lower_face
 from styleheat_cli.engine.retarget import opening_rows
-from styleheat_cli.engine.speech import SEALED, Mouth, mouth_of, speak, spoken
+from styleheat_cli.engine.speech import CONTRAST, SEALED, Mouth, articulated, mouth_of, speak, spoken
 from styleheat_cli.face.morphable import openings
 from styleheat_cli.media.audio import hear
 from styleheat_cli.shot import EXPRESSION, MotionTrack, Speech
@@ -54,12 +54,22 @@ def test_without_a_voice_an_open_mouth_is_closed(model):
 
 
 def test_lips_open_as_far_as_the_voice_asks_times_the_gain_and_meet_where_it_says(model):
-    asked = np.outer([0.0, 0.2, 0.4, 0.4, 0.4], lower_face.closing(model))
+    asked = np.outer([0.0, 0.1, 0.2, 0.2, 0.2], lower_face.closing(model))
     mouth = Mouth(asked, np.ones(5), np.array([0, 0, 0, 0.5, 1]))
     own = at_rest(model, 1)
     for gain in (1.0, 1.5):
         said = speak(model, own, at_rest(model), mouth, gain)
-        assert lips_of(model, said) == pytest.approx([-SEALED, 0.2 * gain, 0.4 * gain, 0.2 * gain, -SEALED], abs=1e-4)
+        expected = CONTRAST * gain * np.array([0, 0.1, 0.2, 0.1, 0])
+        assert lips_of(model, said) == pytest.approx(expected - SEALED * (expected == 0), abs=1e-4)
+
+
+def test_a_gap_that_hardly_changes_gets_the_contrast_of_speech():
+    times = np.arange(100) / 25
+    gap = 0.1 + 0.03 * np.sin(2 * np.pi * 3 * times)
+    made = articulated(gap, times)
+    assert made.min() < 0.35 * gap.min() and made.max() > gap.max()
+    assert np.corrcoef(made[20:80], gap[20:80])[0, 1] > 0.99
+    assert (articulated(np.zeros(5), times[:5]) == 0).all()
 
 
 def test_speaking_leaves_pose_place_and_lids_of_a_clip_as_they_were(model, expressions):
