@@ -87,7 +87,7 @@ def heal(
     """
     scale = SIDE / len(image)
     outline = target[list(INNER_LIPS), :2] * scale
-    share = _parted(outline)
+    share = parted(outline)
     if share <= 0:
         return
     corner = window_corner(target[:, :2] * scale)
@@ -97,7 +97,7 @@ def heal(
     _lay(image, made, share * cv2.GaussianBlur(grown, (0, 0), RIM), corner, scale)
 
 
-def _parted(outline: np.ndarray) -> float:
+def parted(outline: np.ndarray) -> float:
     """0 where the lips touch, 1 where they are clearly apart."""
     height = cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(outline[0] - outline[10]), 1)
     return float(np.clip((height - PARTED[0]) / (PARTED[1] - PARTED[0]), 0, 1))

@@ -24,7 +24,7 @@ from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .synthesis import warped
-from .teeth import Teeth, seen_teeth, show
+from .teeth import Teeth, show, teeth_of
 from .texture import Atlas
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def make_stage(
         feature = invert_mouth(engine.healing, image, landmarks)
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
-    teeth = seen_teeth(image, landmarks, plate.place) if shot.clip.still else None
+    teeth = teeth_of(plate) if shot.clip.still else None
     memory = Memory() if before is None else before.memory
     return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth, memory=memory)
 

@@ -1,24 +1,31 @@
-"""The teeth that a photo shows: kept as they are, moved with the skull and not with the lips, as far as the lips show them.
+"""Teeth: those that a photo shows are kept as they are, moved with the skull and not with the lips, as far as lips show them.
 
 A mouth that is open in the source holds more truth than any generator: its upper teeth. They are laid over what was
 synthesised between the target's lips. An upper lip that rises above them takes them along, so that nothing made up shows
-above; what lies low in a wide open mouth follows the jaw.
+above; what lies low in a wide open mouth follows the jaw. Where a photo's mouth is closed, likely teeth are drawn.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from ..face.morphable import canonical
 from ..face.regions import INNER_LIPS
-from .plate import drawn
+from .dentition import crowns
+from .heal import parted
+from .plate import Plate, drawn
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
 RIM = 1.5  # pixels at 512 that the lips' own edge takes
 WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it shows upper teeth only, from the second a jaw too
+CROWNS = 0.4  # head sizes above the line of closed lips up to which teeth are drawn
+IVORY, TINT = np.array([1.02, 1.0, 0.95]), 0.3  # of teeth against the light; share of the skin's colour that they take on
+SHADED_WHITE, BRIGHTEST = 1.2, 235  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
+LEAST = 0.08  # head sizes that an opening counts at least
+CHEEKS = (50, 280, 101, 330)
 DARK = (0.2, 0.55)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 MIDDLE = len(INNER_LIPS) // 2
@@ -29,33 +36,81 @@ Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pix
 
 @dataclass(frozen=True)
 class Teeth:
-    """What lies between a source's lips: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, share (h, w) float32 how much
-    of each pixel is inside, the lips' inner rim canonical (20, 3) and in pixels (20, 2), and how much of it is jaw."""
+    """What lies between a source's lips: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, share (h, w) float32 how much of
+    each pixel is teeth, the plane (2, 3) that they are taken to lie in, from canonical x, y to pixels of the crop, and its
+    depth, the lips' inner rim (20, 2) in that plane, how much of it is jaw, and whether an upper lip that rises takes them along."""
 
     patch: np.ndarray
     share: np.ndarray
     corner: np.ndarray
+    plane: np.ndarray
+    depth: float
     rim: np.ndarray
-    at: np.ndarray
-    jaw: float
+    jaw: float = 0.0
+    lifts: bool = True
 
 
-def seen_teeth(image: np.ndarray, landmarks: np.ndarray, place: Place) -> Teeth | None:
-    """The inside of the mouth in a crop (S, S, 3) uint8 with its landmarks (478, 3), or nothing where it is closed."""
-    unit = len(image) / 512
-    outline = landmarks[list(INNER_LIPS), :2]
+def teeth_of(plate: Plate) -> Teeth:
+    """The teeth that a crop shows, or likely ones where its mouth is closed."""
+    outline = plate.landmarks[list(INNER_LIPS), :2]
     width = max(float(np.linalg.norm(outline[0] - outline[MIDDLE])), 1e-3)
     height = float(cv2.contourArea(outline.astype(np.float32))) / width
+    rim = canonical(plate.landmarks[None, list(INNER_LIPS)], np.array([plate.place[0]]), plate.place[1][None], plate.place[2][None])[0]
+    depth = float(rim[:, 2].mean())
+    plane = plane_of(plate.place, depth)
+    rim = _unmapped(plane, outline)
+    if height < PARTED * plate.side / 512:
+        return _likely(plate, plane, depth, rim)
+    jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
+    return _seen(plate, outline, Teeth(plate.image, plate.alpha, outline[0], plane, depth, rim, jaw))
+
+
+def plane_of(place: Place, depth: float) -> np.ndarray:
+    """(2, 3): canonical x, y at a depth -> pixels of the crop."""
+    scale, turn, shift = place
+    return np.column_stack([scale * turn[:2, :2], scale * depth * turn[:2, 2] + shift[:2]])
+
+
+def _unmapped(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(..., 2) pixels of the crop -> canonical x, y."""
+    return (points - plane[:, 2]) @ np.linalg.inv(plane[:, :2]).T
+
+
+def _seen(plate: Plate, outline: np.ndarray, teeth: Teeth) -> Teeth:
+    """The inside of an open mouth, but for the lips' edge."""
+    unit = plate.side / 512
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
-    high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
-    if height < PARTED * unit or (high - low).min() < 4:
-        return None
-    patch = image[low[1] : high[1], low[0] : high[0]]
+    high = np.ceil(outline.max(0) + 3).astype(int).clip(0, plate.side)
+    patch = plate.image[low[1] : high[1], low[0] : high[0]]
     size = 2 * round(RIM * unit) + 1
     share = cv2.erode(drawn(outline - low, patch.shape[:2]), np.ones((size, size)), borderValue=0)
-    rim = canonical(landmarks[None, list(INNER_LIPS)], np.array([place[0]]), place[1][None], place[2][None])[0]
-    jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    return Teeth(patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), low, rim, outline, jaw)
+    return replace(teeth, patch=patch.copy(), share=cv2.GaussianBlur(share, (0, 0), 0.7 * unit), corner=low)
+
+
+def _likely(plate: Plate, plane: np.ndarray, depth: float, rim: np.ndarray) -> Teeth:
+    """Drawn upper teeth, hidden behind closed lips."""
+    unit, size = plate.side / 512, plate.place[0]
+    outline = plate.landmarks[list(INNER_LIPS), :2]
+    low = np.floor(outline.min(0) - [4 * unit, CROWNS * size]).astype(int)
+    high = np.ceil(outline.max(0) + [4 * unit, CROWNS * size / 3]).astype(int)
+    places = np.stack(np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5), -1)
+    across, down = np.moveaxis(_unmapped(plane, places) - rim[[5, 15]].mean(0), -1, 0)
+    brightness, gum, there = crowns(across, down)
+    below = np.clip(outline + [0, 5 * unit], 0, plate.side - 1).astype(int)
+    pink = 0.8 * plate.image[below[:, 1], below[:, 0]].mean(0)
+    colours = (1 - gum[..., None]) * brightness[..., None] * _ivory(plate) + gum[..., None] * pink
+    patch = np.clip(cv2.GaussianBlur(colours, (0, 0), 0.6 * unit) + 0.5, 0, 255).astype(np.uint8)
+    return Teeth(patch, there.astype(np.float32), low, plane, depth, rim, lifts=False)
+
+
+def _ivory(plate: Plate) -> np.ndarray:
+    """(3,) RGB of teeth in this light: as bright as the white of the eyes, which lids shade, or as the skin of the cheeks
+    where that is brighter, and a little of its colour."""
+    cheeks = plate.landmarks[list(CHEEKS), :2].clip(0, plate.side - 1).astype(int)
+    skin = plate.image[cheeks[:, 1], cheeks[:, 0]].astype(np.float64).mean(0)
+    whites = [np.percentile(eyeball.patch.mean(-1), 92) for eyeball in plate.eyeballs if eyeball is not None]
+    light = max(skin.mean(), SHADED_WHITE * float(np.mean(whites or [0])))
+    return min(light, BRIGHTEST) * IVORY * (skin / skin.mean()) ** TINT
 
 
 def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> None:
@@ -63,7 +118,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     outline = target[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
-    if (high <= low).any():
+    if (high <= low).any() or parted(outline * (512 / len(image))) <= 0:
         return
     part = image[low[1] : high[1], low[0] : high[0]]
     at, way = _source_of(teeth, target, place, low, part.shape[:2])
@@ -71,7 +126,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     seen = cv2.remap(teeth.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     share = cv2.remap(teeth.share, at, None, cv2.INTER_LINEAR, borderValue=0)
     size = 2 * round(RIM * len(image) / 1024) + 1
-    inside = cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
+    inside = parted(outline * (512 / len(image))) * cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
     above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
@@ -95,18 +150,17 @@ def _source_of(
     teeth: Teeth, target: np.ndarray, place: Place, low: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 2) float32: where in the source crop each pixel of the target's mouth lies; (h, w): how far down its opening."""
-    scale, turn, shift = place
-    skull = (scale * teeth.rim @ turn.T + shift)[:, :2]
-    ones = np.ones((len(skull), 1))
-    back = np.linalg.lstsq(np.hstack([skull, ones]), teeth.at, rcond=None)[0]  # target px -> source px
-    x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
+    plane = plane_of(place, teeth.depth)
+    skull = teeth.rim @ plane[:, :2].T + plane[:, 2]
+    upper, lower = (target[list(lip), :2].mean(0) for lip in (UPPER, LOWER))
     top, bottom = skull[MIDDLE + 1 :].mean(0), skull[1:MIDDLE].mean(0)
-    down = bottom - top
-    lifted = min(0.0, float((target[list(UPPER), :2].mean(0) - top) @ down) / max(float(down @ down), 1e-6)) * down
+    down = plane[:, 1] * max(float((bottom - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1]), LEAST)
+    x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
+    lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]
-    dropped = teeth.jaw * (target[list(LOWER), :2].mean(0) - bottom - lifted)
-    way = ((x - top[0]) * down[0] + (y - top[1]) * down[1]) / max(float(down @ down), 1e-6)
-    fall = 1 + float(dropped @ down) / max(float(down @ down), 1e-6)
-    share = np.clip((way / max(fall, 0.2) - 0.45) / 0.55, 0, 1)
-    x, y = x - share * dropped[0], y - share * dropped[1]
-    return (np.stack([x, y, np.ones_like(x)], -1) @ back).astype(np.float32), way / max(fall, 0.2)
+    dropped = teeth.jaw * (lower - bottom - lifted)
+    fall = max(1 + float(dropped @ down) / float(down @ down), 0.2)
+    way = ((x - top[0]) * down[0] + (y - top[1]) * down[1]) / float(down @ down) / fall
+    share = np.clip((way - 0.45) / 0.55, 0, 1)
+    pixels = np.stack([x - share * dropped[0], y - share * dropped[1]], -1)
+    return (_unmapped(plane, pixels) @ teeth.plane[:, :2].T + teeth.plane[:, 2]).astype(np.float32), way
