@@ -63,9 +63,20 @@ def evaluate(
     if make:
         for name, other in beside.items():
             methods[name] = _measured(name, _made(other, bench, make, name), bench)
-        methods[ours] = _measured(ours, _made(cases, bench, make), bench)
+        results = list(_made(cases, bench, make))
+        methods[ours] = _measured(ours, results, bench)
+        for whose, theirs in _shared(methods, others, len(cases)).items():
+            methods[f"{ours}, cases of {whose}"] = _measured(ours, [r for r in results if r[0].name in theirs], bench)
     methods = {name: each for name, each in methods.items() if each["pairs"]}
     return {"cases": len(cases), "region": bench.how.region, "methods": methods, "failed": dict(bench.failed)}
+
+
+def _shared(methods: Mapping[str, Any], others: Iterable[str], count: int) -> dict[str, frozenset[str]]:
+    """Which cases other tools have results of, by the tools' names, where that is not all: there ours is averaged over those too."""
+    whose: dict[frozenset[str], list[str]] = {}
+    for name in others:
+        whose.setdefault(frozenset(methods[name]["pairs"]), []).append(name)
+    return {", ".join(names): cases for cases, names in whose.items() if 0 < len(cases) < count}
 
 
 def source_of(case: Case, bench: Bench) -> Path:

@@ -38,6 +38,10 @@ SHOWN = {
 """Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""
 
 
+HERE = {"lpips": "lpips-alex"}
+"""What stands below a paper's column that does not say which network was asked."""
+
+
 def as_text(content: Mapping[str, Any]) -> str:
     """The tables of an evaluation's JSON, for people."""
     return "\n\n".join(_task(task, result) for task, result in content["tasks"].items())
@@ -52,7 +56,7 @@ def _task(task: str, result: Mapping[str, Any]) -> str:
     if result.get("failed"):
         lines += [f"failed: {case}: {why}" for case, why in result["failed"].items()]
     for table in BESIDE.get(task, ()):
-        lines += ["", *_published(table)]
+        lines += ["", *_published(table, methods)]
     return "\n".join(lines)
 
 
@@ -91,11 +95,12 @@ def _is(full: str, name: str) -> bool:
     return bare == name or name.startswith(bare + "-")
 
 
-def _published(table: Published) -> list[str]:
-    """A paper's table as it was printed, and what is different there."""
-    head = ["method", *table.columns]
-    rows = [[method, *(number(value) for value in values)] for method, values in table.rows.items()]
-    return [f"published: {table.source}", *aligned([head, *rows]), f"there: {table.differs}"]
+def _published(table: Published, methods: Mapping[str, Any]) -> list[str]:
+    """A paper's table as it was printed, what was measured here below it, and what is different there."""
+    head = ["method", *table.columns, "n"]
+    rows = [[method, *(number(value) for value in values), ""] for method, values in table.rows.items()]
+    here = [_row(f"here: {name}", each, [HERE.get(c, c) for c in table.columns]) for name, each in methods.items()]
+    return [f"published: {table.source}", *aligned([head, *rows, *here]), f"there: {table.differs}"]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -111,9 +116,16 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     parts.append(
         "n: frames or portraits, in brackets cases; → the ideal. Measured by `make evaluate` on files held out by identity: "
         f"{content['date'][:10]}, commit {(content.get('commit') or 'unknown')[:10]}, {content['machine']}, "
-        f"data `{content['data']}`, weights `{content['weights']}`."
+        f"data `{content['data']}`, weights `{content['weights']}`." + _elsewhen(content)
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _elsewhen(content: Mapping[str, Any]) -> str:
+    """What was measured by another run than the rest."""
+    runs = {task: f"{task}: {run['date'][:10]}, commit {(run['commit'] or 'unknown')[:10]}"
+            for task, result in content["tasks"].items() if (run := result.get("measured"))}  # fmt: skip
+    return f" But {'; '.join(runs.values())}." if runs else ""
 
 
 def _upright(task: str, result: Mapping[str, Any]) -> str:
@@ -143,6 +155,15 @@ def summary(content: Mapping[str, Any]) -> dict[str, Any]:
             "failed": result["failed"],
         }
     return {**content, "tasks": tasks}
+
+
+def merged(content: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary with the tasks of an earlier one that were not measured now, where data and weights are the same."""
+    if any(content[name] != before.get(name) for name in ("data", "weights")):
+        return dict(content)
+    run = {"date": before["date"], "commit": before.get("commit")}
+    kept = {task: {"measured": run, **result} for task, result in before["tasks"].items()}
+    return {**content, "tasks": {**kept, **content["tasks"]}}
 
 
 def _valued(method: Mapping[str, Any]) -> dict[str, Any]:

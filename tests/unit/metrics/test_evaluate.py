@@ -14,7 +14,7 @@ from styleheat_cli.metrics.judges import Judges
 from styleheat_cli.metrics.moments import How
 from styleheat_cli.metrics.page import write_page
 from styleheat_cli.metrics.published import TABLES
-from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text, summary
+from styleheat_cli.metrics.tables import SHOWN, as_markdown, as_text, merged, summary
 from styleheat_cli.ops.evaluate import Evaluate
 from styleheat_cli.recipe import read_recipe
 from tests.synthetic import face_frames, photo, write_clip
@@ -104,10 +104,10 @@ def test_methods_stand_side_by_side_and_finished_cases_are_not_made_again(data, 
     found = evaluate(
         "same-id", cases, Bench(tmp_path / "out", QUICK, "1"), ours="ours", make=copying(log), others=others
     )
-    assert list(found["methods"]) == [STILL, "peer", "ours"]
+    assert list(found["methods"]) == [STILL, "peer", "ours", "ours, cases of peer"]
     psnr = {name: method["metrics"]["psnr[rgb]"] for name, method in found["methods"].items()}
     assert psnr["ours"]["value"] == 100 and psnr["ours"]["samples"] == 24 and psnr["ours"]["pairs"] == 2
-    assert psnr["peer"]["pairs"] == 1 and psnr[STILL]["value"] < 40
+    assert psnr["peer"]["pairs"] == psnr["ours, cases of peer"]["pairs"] == 1 and psnr[STILL]["value"] < 40
     assert found["methods"][STILL]["metrics"]["shake[jitter ratio]"]["value"] == 0
 
     again = evaluate(
@@ -175,6 +175,8 @@ def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path)
     text = as_text(content)
     assert "same-id: 2 cases" in text and "24 (2)" in text
     assert "published: StyleHEAT (Yin et al., ECCV 2022), Table 1, same identity" in text
+    below = text[text.index("18.02") :].splitlines()[1:3]
+    assert below[1].split()[:2] == ["here:", "ours"] and below[1].split()[4] == "100.0" and below[1].endswith("24 (2)")
     assert "18.02" in text and "0.7475" in text and "1.941" in text and "HDTF clips" in text
     assert "not measured: csim[arcface-irse50]: needs identity" in text
     markdown = as_markdown(summary(content))
@@ -182,6 +184,18 @@ def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path)
         "| measure | still photo | ours | n |" in markdown and "| psnr ↑ dB |" in markdown and "| 24 (2) |" in markdown
     )
     assert "2026-01-02, commit 0123456789, M, data `clips`" in markdown
+
+
+def test_a_summary_keeps_what_another_run_measured_and_says_so():
+    task = {"cases": 1, "region": "head", "methods": {}, "failed": {}}
+    old = {"data": "clips", "weights": "default", "date": "2026-01-02T03", "commit": "a" * 40, "tasks": {"dub": task, "edit": task}}
+    new = {**old, "date": "2026-02-03T04", "commit": "b" * 40, "machine": "M", "tasks": {"edit": {**task, "cases": 2}}}
+    both = merged(new, old)
+    assert both["date"] == new["date"] and both["tasks"]["edit"]["cases"] == 2 and "measured" not in both["tasks"]["edit"]
+    assert both["tasks"]["dub"]["measured"] == {"date": old["date"], "commit": old["commit"]}
+    assert "2026-02-03, commit bbbbbbbbbb" in as_markdown(both) and "But dub: 2026-01-02, commit aaaaaaaaaa." in as_markdown(both)
+    assert merged(both, merged(new, old)) == both, "a later run keeps when the others were measured"
+    assert merged({**new, "weights": "styleheat"}, old)["tasks"] == new["tasks"] and merged(new, {}) == new
 
 
 def test_published_rows_have_a_value_for_every_column():
