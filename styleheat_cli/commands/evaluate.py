@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ class Evaluating(Description):
     only: Annotated[tuple[str, ...], Flag(unit="metric")] = ()
     """Measure only this metric; may be given many times."""
     save: Annotated[Path | None, Flag(unit="json")] = None
-    """Also write the tables' numbers, without single cases, to this file."""
+    """Also write the tables' numbers, without single cases, to this file; tasks in it that were not measured now stay."""
     set_: Annotated[tuple[str, ...], Flag(long="--set", unit="key=value")] = ()
     """Change a value of the recipe; may be given many times."""
     device: Device = "auto"
@@ -68,9 +69,10 @@ def evaluate(given: Evaluating, talk: Talk) -> None:
         tell(f"written: {task.output_dir / 'results.json'}")
     if given.save:
         from ..metrics.evaluation import write_json
-        from ..metrics.tables import summary
+        from ..metrics.tables import merged, summary
 
-        write_json(given.save, summary(content))
+        before = json.loads(given.save.read_text("utf-8")) if given.save.is_file() else {}
+        write_json(given.save, merged(summary(content), before))
     task.check_failures(content)
 
 
