@@ -5,7 +5,7 @@ the result; where Deep3D is installed, its own reading takes the map's place, an
 the map. Where the head is always comes from the landmarks.
 
 The map is part of the morphable model (`styleheat train morphable`, quality on its card). How Deep3D's unit and origin lie
-in a head was measured on the same 47 clips with known alignments: its scale is met to 1.6 %, its place to 1.9 pixels of 256.
+in a head is what that job prints as placement, of 47 clips: they give its scale to 1.6 %, its place to 1.9 pixels of 256.
 Convention: Deep3D's crop numbers are (s, tx, ty) in a picture of 256 pixels, y upwards; s = 102 / (pixels of its unit).
 """
 
@@ -19,8 +19,8 @@ from ..shot import ANGLES, COEFFICIENTS, CROP, EXPRESSION, TRANSLATION, WINDOW_R
 from .retarget import Controls, calm_rows, eased
 
 SIDE = 256
-UNIT = 3.003  # head sizes that Deep3D's unit is
-ORIGIN = np.array([0.0, 0.166, 1.0])  # of Deep3D's face in canonical space, head sizes
+UNIT = 3.005  # head sizes that Deep3D's unit is
+ORIGIN = np.array([0.0, 0.182, 0.996])  # of Deep3D's face in canonical space, head sizes
 ROLL = 66
 RATE = 25  # frames a second of the clips that the networks were trained on
 

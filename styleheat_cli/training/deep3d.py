@@ -1,7 +1,8 @@
-"""The bridge between two expression spaces: from the landmark model's 64 numbers to those of Deep3DFaceRecon.
+"""The bridge between two spaces: from the landmark model's numbers to those of Deep3DFaceRecon.
 
 Estimated on clips that come with Deep3D coefficients (a `.mat` of the same name beside the clip: `coeff`, frames x 257,
-expression in columns 80-143, angles in 224-226). Quality is R² with the clip left out of its own estimate.
+expression in columns 80-143, angles in 224-226; `transform_params`, frames x 5: the size of the picture, s, tx, ty of its
+alignment). Quality is R² with the clip left out of its own estimate.
 """
 
 from __future__ import annotations
@@ -11,12 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ..face.morphable import Morphable, fit
+from ..face.align_published import FACE_SCALE
+from ..face.morphable import Fit, Morphable, fit, rotation
 from .material import Tracked
 
 EXPRESSION = slice(80, 144)
 ANGLES = slice(224, 227)
 SMOOTH = 2  # frames on each side over which Deep3D's per-frame noise is averaged
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where a head is in a clip: fit of the landmark model, and params (T, 5) of Deep3D's alignment."""
+
+    fit: Fit
+    params: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Pairs:
     person: str
     ours: np.ndarray
     theirs: np.ndarray
+    alignment: Alignment
 
 
 def pairs_of(model: Morphable, found: Tracked) -> Pairs | None:
@@ -33,19 +44,22 @@ def pairs_of(model: Morphable, found: Tracked) -> Pairs | None:
     path = found.item.path.with_suffix(".mat")
     if not path.is_file():
         return None
-    rows = _coefficients(path)
+    rows, params = _content(path)
     lag = len(found.landmarks) - len(rows)
     landmarks = found.landmarks[lag:] if lag >= 0 else found.landmarks
-    rows, seen = rows[: len(landmarks)], np.isfinite(landmarks).all((1, 2))
+    rows, params = rows[: len(landmarks)], params[: len(landmarks)]
+    seen = np.isfinite(landmarks).all((1, 2))
     fitted = fit(model, landmarks[seen].astype(np.float64))
     theirs = np.concatenate([rows[:, EXPRESSION], rows[:, ANGLES]], axis=1)[seen]
-    return Pairs(found.item.person, np.concatenate([fitted.expression, fitted.angles], axis=1), _averaged(theirs))
+    ours = np.concatenate([fitted.expression, fitted.angles], axis=1)
+    return Pairs(found.item.person, ours, _averaged(theirs), Alignment(fitted, params[seen]))
 
 
-def _coefficients(path: Path) -> np.ndarray:
+def _content(path: Path) -> tuple[np.ndarray, np.ndarray]:
     from scipy.io import loadmat
 
-    return np.asarray(loadmat(path)["coeff"], np.float64)
+    content = loadmat(path)
+    return tuple(np.asarray(content[name], np.float64) for name in ("coeff", "transform_params"))
 
 
 def _averaged(rows: np.ndarray) -> np.ndarray:
@@ -71,6 +85,40 @@ def bridge(clips: list[Pairs], ridge: float = 0.02) -> tuple[np.ndarray, dict[st
     overall = 1 - away[:64].sum() / spread[:64].sum()
     named = {"expression": overall, "expression_first_six": r2[:6].mean(), "pitch": r2[64], "yaw": r2[65], "roll": r2[66]}
     return whole, {f"deep3d_r2_{name}": round(float(value), 3) for name, value in named.items()}
+
+
+def placement(clips: list[Pairs]) -> dict[str, float | list[float]]:
+    """How large Deep3D's unit is and where its origin lies, in head sizes, and how well that tells its alignment.
+
+    Medians and least squares over all frames; clips whose alignment is told for another size of picture stand out by their
+    scale and are left out. Errors: mean of the scale's, root mean square of the place's in pixels of 256.
+    """
+    units = [_unit(clip.alignment) for clip in clips]
+    usual = float(np.median(np.concatenate(units)))
+    kept = [clip.alignment for clip, unit in zip(clips, units, strict=True) if abs(np.median(unit) / usual - 1) < 0.2]
+    design, wanted = (np.concatenate(parts) for parts in zip(*map(_origin_rows, kept), strict=True))
+    origin = np.linalg.lstsq(design, wanted, rcond=None)[0]
+    away = np.concatenate([_unit(alignment) / usual - 1 for alignment in kept])
+    return {
+        "deep3d_unit": round(usual, 3),
+        "deep3d_origin": origin.round(3).tolist(),
+        "deep3d_scale_error": round(float(np.abs(away).mean()), 4),
+        "deep3d_place_px": round(float(np.sqrt(np.square(design @ origin - wanted).mean())), 2),
+        "deep3d_placed_clips": len(kept),
+    }
+
+
+def _unit(alignment: Alignment) -> np.ndarray:
+    """(T,) head sizes in Deep3D's unit."""
+    return FACE_SCALE / alignment.params[:, 2] / alignment.fit.scale
+
+
+def _origin_rows(alignment: Alignment) -> tuple[np.ndarray, np.ndarray]:
+    """(2T, 3) and (2T,): linear equations of the origin in head sizes; y of the alignment runs upwards."""
+    found, params = alignment.fit, alignment.params
+    turned = found.scale[:, None, None] * rotation(found.angles)
+    x, y = params[:, 3] + 0.5, params[:, 1] - 0.5 - params[:, 4]
+    return np.concatenate([turned[:, 0], turned[:, 1]]), np.concatenate([x - found.shift[:, 0], y - found.shift[:, 1]])
 
 
 def _solved(clips: list[Pairs], ridge: float) -> np.ndarray:

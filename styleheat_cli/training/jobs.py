@@ -21,7 +21,7 @@ from ..progress import Progress
 from . import attributes, life, loop, speech
 from .calibration import CalibrationJob, Critic
 from .codec import CodecJob, pictures
-from .deep3d import bridge, pairs_of
+from .deep3d import bridge, pairs_of, placement
 from .material import material, tracked
 from .morphable import Settings, train
 from .mouths import Mouths, mouth_pairs
@@ -42,7 +42,7 @@ def make_morphable(job: TrainMorphable, progress: Progress) -> dict[str, Any]:
     both = [pairs for found in _material(job, progress) if (pairs := pairs_of(model, found))]
     if len(both) > 1:
         deep3d, quality = bridge(both)
-        model, facts = replace(model, deep3d=deep3d), {**facts, "deep3d_clips": len(both), **quality}
+        model, facts = replace(model, deep3d=deep3d), {**facts, "deep3d_clips": len(both), **quality, **placement(both)}
     arrays = {name: np.asarray(value) for name, value in vars(model).items() if value is not None}
     stored = {name: np.ascontiguousarray(_compact(name, value)) for name, value in arrays.items()}
     job.output.mkdir(parents=True, exist_ok=True)

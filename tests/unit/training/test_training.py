@@ -11,13 +11,14 @@ from torch import nn
 from styleheat_cli.engine import Engine
 from styleheat_cli.engine.heal import WINDOW
 from styleheat_cli.errors import MachineError
-from styleheat_cli.face.morphable import fit, placed, rotation
+from styleheat_cli.face.align_published import FACE_SCALE
+from styleheat_cli.face.morphable import Fit, fit, placed, rotation
 from styleheat_cli.networks.codec import Encoder, Generator
 from styleheat_cli.networks.healer import Healer
 from styleheat_cli.training import loop
 from styleheat_cli.training.calibration import CalibrationJob, Critic
 from styleheat_cli.training.codec import CodecJob
-from styleheat_cli.training.deep3d import Pairs, bridge
+from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
 from styleheat_cli.training.morphable import Settings, train
 from styleheat_cli.training.mouths import FLOW, Mouths
 
@@ -105,17 +106,31 @@ def test_a_morphable_model_made_from_samples_explains_new_ones(model):
     assert np.abs(away).mean() < 0.1 * np.abs(still).mean()
 
 
+def test_deep3ds_unit_and_origin_are_found_from_its_alignments_and_a_clip_of_another_size_is_left_out():
+    random, unit, origin, clips = np.random.default_rng(0), 3.0, np.array([0.1, 0.2, 1.0]), []
+    for number in range(5):
+        angles, scale, shift = random.normal(0, 0.2, (40, 3)), random.uniform(25, 35, 40), random.uniform(100, 150, (40, 3))
+        x, y = (shift + scale[:, None] * (rotation(angles) @ origin))[:, :2].T
+        s = FACE_SCALE / (unit * scale) / (3 if number == 4 else 1)
+        params = np.column_stack([np.full((40, 2), 256.0), s, x - 0.5, 255.5 - y])
+        fitted = Fit(None, None, angles, scale, shift, None)
+        clips.append(Pairs(str(number), None, None, Alignment(fitted, params)))
+    found = placement(clips)
+    assert found["deep3d_unit"] == unit and found["deep3d_origin"] == pytest.approx(origin.tolist(), abs=1e-3)
+    assert found["deep3d_placed_clips"] == 4 and found["deep3d_place_px"] < 0.01 and found["deep3d_scale_error"] < 1e-9
+
+
 def test_a_linear_bridge_is_found_and_its_quality_said():
     random = np.random.default_rng(1)
     true = random.normal(size=(67, 67))
     clips = []
     for number in range(6):
         ours = random.normal(size=(200, 67)) + number
-        clips.append(Pairs(str(number), ours, ours @ true + 5))
+        clips.append(Pairs(str(number), ours, ours @ true + 5, None))
     found, quality = bridge(clips, ridge=1e-6)
     assert found[:-1] == pytest.approx(true, abs=1e-3)
     assert quality["deep3d_r2_expression"] == pytest.approx(1, abs=1e-4)
-    noise = [Pairs(clip.person, clip.ours, random.normal(size=(200, 67))) for clip in clips]
+    noise = [Pairs(clip.person, clip.ours, random.normal(size=(200, 67)), None) for clip in clips]
     assert bridge(noise)[1]["deep3d_r2_expression"] < 0.05
 
 
