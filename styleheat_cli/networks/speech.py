@@ -1,7 +1,7 @@
 """From a voice to a mouth: log-mel rows to the expression of the lower face, and whether anybody speaks.
 
-A stack of dilated convolutions over time that sees half a second either way, so neighbouring frames agree; several small
-stacks side by side (as groups of one) are averaged, which on little data is worth more than one large stack. Role of
+A stack of dilated convolutions over time that sees half a second either way, so neighbouring frames agree; several stacks
+side by side (as groups of one) are averaged where the family has more than one. Role of
 StyleHEAT's audio motion generator (Yin et al. 2022, section 3.2), here in the space of the landmark morphable model.
 """
 
@@ -48,7 +48,7 @@ class Speech(nn.Module):
     seconds between blinks (median), their spread (of the logarithm), seconds a blink lasts.
     """
 
-    def __init__(self, width: int = 64, members: int = 3, modes: int = 12, dropout: float = 0.4):
+    def __init__(self, width: int = 96, members: int = 1, modes: int = 12, dropout: float = 0.25):
         super().__init__()
         channels = width * members
         self.members, self.modes = members, modes

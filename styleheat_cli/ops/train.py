@@ -95,7 +95,7 @@ class TrainSpeech(Training):
     example: ClassVar[str] = "styleheat train speech --data clips/"
 
     kind: Literal["train-speech"] = "train-speech"
-    steps: Annotated[int, Field(ge=2)] = 450
+    steps: Annotated[int, Field(ge=2)] = 1000
     """Steps of the optimiser."""
     batch: Annotated[int, Field(ge=8)] = 16
     """Windows of two seconds in a step."""
