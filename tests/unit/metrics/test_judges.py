@@ -1,11 +1,14 @@
 """Judges: found when their files are there, named when absent; their networks have the published layouts."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 import torch
 
 from styleheat_cli.checkpoints import load_family
 from styleheat_cli.checkpoints.convert import write_stored
+from styleheat_cli.checkpoints.store import digest_of
 from styleheat_cli.metrics.compare import compare
 from styleheat_cli.metrics.judges import ARCFACE_POINTS, FAMILY, Judges, aligned
 from styleheat_cli.metrics.moments import How, Pair
@@ -13,6 +16,7 @@ from styleheat_cli.metrics.speech import Heard
 from styleheat_cli.metrics.syncnet import mel_filters, mfcc
 from styleheat_cli.networks.judges import InceptionFeatures, PerceptualFeatures, PerceptualHeads, SyncNet
 from styleheat_cli.networks.published import ARCHITECTURES
+from tests.served import Published
 from tests.synthetic import face_frames, tone, write_clip
 
 ROLES = ("inception", "perceptual-alex", "perceptual-vgg", "identity", "sync")
@@ -28,8 +32,6 @@ def random_judges(tmp_path, monkeypatch):
         net = ARCHITECTURES[component.architecture](**component.config)
         path = tmp_path / component.file
         write_stored(path, net.state_dict())
-        from styleheat_cli.checkpoints.store import digest_of
-
         line = f'file = "{component.file}"'
         text = text.replace(line, f'{line}\nsha256 = "{digest_of(path).sha256}"')
     (tmp_path / "judges.toml").write_text(text, "utf-8")
@@ -43,6 +45,7 @@ def test_the_manifest_names_address_and_licence_of_every_role():
     for component in family.components.values():
         source = family.sources[component.source]
         assert source.url.startswith("http") and source.licence
+        assert len(source.sha256) == 64 or component.role == "identity"
         assert component.architecture in ARCHITECTURES and component.optional
 
 
@@ -51,6 +54,47 @@ def test_absent_judges_say_which_command_brings_them(tmp_path, monkeypatch):
     judges = Judges()
     for role in ROLES:
         assert judges.why_absent(role) == f"needs {role} (styleheat checkpoints fetch judges)"
+
+
+ALEX = {"alexnet": "perceptual-alex", "lpips-alex": "perceptual-alex-heads"}
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """The judges' own manifest, LPIPS by AlexNet at an address on loopback: published layouts, numbers from a seed."""
+    family, folder = load_family(FAMILY), tmp_path / "published"
+    folder.mkdir()
+    server = Published(folder)
+    text = family.manifest.read_text("utf-8")
+    torch.manual_seed(0)
+    for key, role in ALEX.items():
+        source, component = family.sources[key], family.components[role]
+        torch.save(ARCHITECTURES[component.architecture](**component.config).state_dict(), folder / source.name)
+        digest = digest_of(folder / source.name)
+        text = text.replace(source.url, f"{server.address}/{source.name}").replace(source.sha256, digest.sha256)
+        text = text.replace(f"size = {source.size}\n", f"size = {digest.size}\n")
+    (tmp_path / "judges.toml").write_text(text, "utf-8")
+    monkeypatch.setenv("STYLEHEAT_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_judge_comes_by_the_command_and_its_metric_is_measured_then(served, tmp_path, capfd):
+    from styleheat_cli.app import run
+
+    clip = write_clip(tmp_path / "a.mp4", face_frames(3))
+    measure = ["metrics", "--generated", str(clip), "--reference", str(clip), "--only", "lpips-alex", "-q"]
+    fetch = ["checkpoints", "fetch", "judges", *(f"--role={role}" for role in ALEX.values()), "--accept-license"]
+    assert run(measure) == 0
+    assert "not measured: lpips-alex[v0.1]: needs perceptual-alex (styleheat checkpoints fetch judges)" in capfd.readouterr().out
+    served.faults["alexnet-owt-7be5be79.pth"] = deque(["flip"])
+    assert run(fetch) == 5 and "is damaged or not the expected file" in capfd.readouterr().err
+    assert run(fetch) == 0
+    assert run(measure) == 0
+    assert capfd.readouterr().out.splitlines()[-1].split()[2:] == ["0", "3", "frames"]
 
 
 @pytest.fixture
