@@ -221,7 +221,7 @@ class Evaluate(Task):
         from ..metrics.evaluation import Bench, code_digest, key_of
         from ..metrics.moments import How
 
-        weights = [component.sha256 for component in engine.family.components.values()] if engine else []
+        weights = [component.digest() for component in engine.family.components.values()] if engine else []
         code = code_digest("engine", "face", "media", "networks", "ops")
         key = key_of(self._step(task), RENDER[task], self.render, self.seconds, self.weights, self.seed, weights, code)
         return Bench(self.output_dir / task, How(self.only, REGION[task], until_s=self.seconds), key, progress=progress)
