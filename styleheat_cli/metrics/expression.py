@@ -6,7 +6,8 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from .metric import Moment, Reading, Setting, blank, metric
+from ..shot import ANGLES, EXPRESSION, TRANSLATION
+from .metric import Moment, Reading, Running, Setting, View, blank, metric
 
 SHAPE = (478, 3)
 FOR_IDENTITY = 60
@@ -104,3 +105,53 @@ class PoseDistanceOfModel(_Coefficients):
     """Average pose distance."""
 
     what = "angles"
+
+
+class _Read:
+    """What Deep3D reads of both faces, frame by frame."""
+
+    part = EXPRESSION
+
+    def __init__(self, setting: Setting):
+        self.read = setting.judges.get("deep3d")
+        self.frames = Running()
+
+    def update(self, moment: Moment) -> float | None:
+        if moment.generated.face is None or moment.driving.face is None:
+            return None
+        if "deep3d" not in moment.known:  # both distances are taken of one reading
+            moment.known["deep3d"] = [self._of(view) for view in (moment.generated, moment.driving)]
+        own, driver = (numbers[self.part] for numbers in moment.known["deep3d"])
+        return self.frames.add(distances(own, driver))
+
+    def readings(self) -> list[Reading]:
+        return [self.frames.reading(self.spec, "no moment shows both faces")]
+
+    def _of(self, view: View) -> np.ndarray:
+        return self.read(view.image, view.face)
+
+
+@metric(
+    "aed-deep3d",
+    better="lower",
+    protocol="ren2021",
+    says="as the papers have it: mean absolute difference of Deep3D's 64 expression coefficients",
+    needs="driving faces",
+    judge="deep3d",
+)
+class ExpressionDistanceOfPapers(_Read):
+    """Average expression distance in Deep3D's coefficients."""
+
+
+@metric(
+    "apd-deep3d",
+    better="lower",
+    protocol="ren2021",
+    says="as the papers have it: mean absolute difference of Deep3D's three angles (rad) and three numbers of place",
+    needs="driving faces",
+    judge="deep3d",
+)
+class PoseDistanceOfPapers(_Read):
+    """Average pose distance in Deep3D's coefficients."""
+
+    part = slice(ANGLES.start, TRANSLATION.stop)

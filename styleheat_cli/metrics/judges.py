@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FAMILY = "judges"
 FETCH = "styleheat checkpoints fetch judges"
+DEEP3D, FETCH_DEEP3D = "deep3d", "styleheat checkpoints fetch styleheat --role recon --role standard_face"
 ARCFACE_POINTS = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
@@ -25,8 +26,8 @@ ARCFACE_POINTS = np.array(
 class Judges:
     """The judges by role, loaded on first use.
 
-    The judge of role `recon` comes with the product; the others are components of the family `judges`, which
-    `styleheat checkpoints fetch judges` brings.
+    The judge of role `recon` comes with the product, that of role `deep3d` belongs to the published family; the others are
+    components of the family `judges`, which `styleheat checkpoints fetch judges` brings.
     """
 
     def __init__(self, given: dict[str, Any] | None = None):
@@ -57,8 +58,9 @@ class Judges:
 def _remedy(role: str, error: CheckpointError) -> str:
     if role == "recon":
         return f"needs the embedded landmark model: {error}"
+    fetch = FETCH_DEEP3D if role == DEEP3D else FETCH
     absent = any(word in str(error) for word in (" lack ", "no family", "have no "))
-    return f"needs {role} ({FETCH})" if absent else f"needs {role}, but {error} ({FETCH})"
+    return f"needs {role} ({fetch})" if absent else f"needs {role}, but {error} ({fetch})"
 
 
 def network(role: str) -> Any:
@@ -103,8 +105,23 @@ def _recon(role: str) -> Any:
     return Recon.embedded()
 
 
+def _deep3d(role: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Picture and mesh -> (73,): what the published network reads there."""
+    import torch
+
+    from ..checkpoints import load_family
+    from ..engine.deep3d import Deep3D
+    from ..face.align import square, transform
+
+    reader = Deep3D.of(load_family("styleheat"), torch.device("cpu"))
+    if reader is None:
+        raise CheckpointError("the styleheat weights lack recon or standard_face", hint=FETCH_DEEP3D)
+    return lambda image, face: reader.numbers(image, face, transform(square(face)))
+
+
 LOADERS: dict[str, Callable[[str], Any]] = {
     "recon": _recon,
+    DEEP3D: _deep3d,
     "inception": _features,
     "perceptual-alex": _distance,
     "perceptual-vgg": _distance,

@@ -30,7 +30,7 @@ _SAME_ID = Published(
     },
     differs="20 HDTF clips of about 10,000 frames, in their own crop; the source frame, the LPIPS network and how PSNR and "
     "SSIM were averaged are not stated (31 dB at an SSIM of 0.6 is not what luma SSIM and RGB PSNR of one picture give); "
-    "AED and APD in Deep3D coefficients",
+    "here LPIPS is by AlexNet, AED and APD by Deep3D where its weights are installed",
 )
 
 _CROSS_ID = Published(
@@ -44,7 +44,7 @@ _CROSS_ID = Published(
         "PIRenderer": (108.56, 0.4812, 0.2554, 0.02962),
         "StyleHEAT": (91.28, 0.4890, 0.2630, 0.03484),
     },
-    differs="1,000 CelebA-HQ portraits driven by HDTF clips; AED and APD in Deep3D coefficients",
+    differs="1,000 CelebA-HQ portraits driven by HDTF clips; AED and APD by Deep3D, as `aed-deep3d` and `apd-deep3d` here",
 )
 
 _SPEECH = ("ssim", "cpbd", "f-lmd", "m-lmd", "sync-conf")

@@ -38,8 +38,8 @@ SHOWN = {
 """Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""
 
 
-HERE = {"lpips": "lpips-alex"}
-"""What stands below a paper's column that does not say which network was asked."""
+HERE = {"lpips": "lpips-alex", "aed": "aed-deep3d", "apd": "apd-deep3d"}
+"""What stands below a paper's column of another name."""
 
 
 def as_text(content: Mapping[str, Any]) -> str:

@@ -6,8 +6,10 @@ from scipy.ndimage import gaussian_filter
 
 from styleheat_cli.metrics import CATALOGUE
 from styleheat_cli.metrics.background import Background, outside_people
+from styleheat_cli.metrics.expression import ExpressionDistanceOfPapers, PoseDistanceOfPapers
 from styleheat_cli.metrics.face_geometry import HEAD, RIGID, rigid_pose, similarity, upright
 from styleheat_cli.metrics.jitter import Jitter, Shake, second_difference
+from styleheat_cli.metrics.judges import Judges
 from styleheat_cli.metrics.landmarks import FaceLandmarkDistance, MouthLandmarkDistance
 from styleheat_cli.metrics.metric import Moment, Setting, View
 from styleheat_cli.metrics.mouth import MouthOpening, opening
@@ -74,6 +76,18 @@ def test_even_motion_has_no_second_difference_and_a_tremor_has_four_times_its_si
     still = np.zeros((5, 2))
     assert second_difference(still, still + 1, still + 2) == 0
     assert second_difference(still - [1, 0], still + np.array((1, 0)), still - [1, 0]) == pytest.approx(4)
+
+
+def test_the_papers_distances_are_means_over_their_parts_of_what_deep3d_reads(mesh):
+    def read(image, face):
+        return np.r_[np.full(64, face[0, 0]), np.full(6, 2 * face[0, 0]), 9, 9, 9]
+
+    setting = Setting(judges=Judges({"deep3d": read}))
+    measures = ExpressionDistanceOfPapers(setting), PoseDistanceOfPapers(setting)
+    for away in (1, 3):
+        moment = Moment(view(mesh + np.array((away, 0, 0))), driving=view(mesh))
+        assert [measure.update(moment) for measure in measures] == pytest.approx([away, 2 * away], abs=1e-4)
+    assert [measure.readings()[0].value for measure in measures] == pytest.approx([2, 4], abs=1e-4)
 
 
 def test_shake_is_the_ratio_of_tremors(mesh):

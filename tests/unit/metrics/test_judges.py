@@ -54,6 +54,7 @@ def test_absent_judges_say_which_command_brings_them(tmp_path, monkeypatch):
     judges = Judges()
     for role in ROLES:
         assert judges.why_absent(role) == f"needs {role} (styleheat checkpoints fetch judges)"
+    assert judges.why_absent("deep3d").endswith("(styleheat checkpoints fetch styleheat --role recon --role standard_face)")
 
 
 ALEX = {"alexnet": "perceptual-alex", "lpips-alex": "perceptual-alex-heads"}
