@@ -104,7 +104,7 @@ class Look(Description):
     blink_right: Annotated[float, Field(ge=-0.4, le=1)] = 0.0
     """Close the eye on the picture's right, -0.4 to 1, in shares of its opening: 1 shuts it; negative widens it."""
     squint: Share = 0.0
-    """Narrow both eyes, 0 to 1: 1 by half, the lower lids rising."""
+    """Narrow both eyes, 0 to 1: 1 by two thirds, the lower lids rising."""
     gaze_x: Annotated[float, Field(ge=-30, le=30), Flag(unit="degrees")] = 0.0
     """Turn the eyes, -30 to 30 degrees: positive looks to the picture's right."""
     gaze_y: Annotated[float, Field(ge=-20, le=20), Flag(unit="degrees")] = 0.0

@@ -55,7 +55,7 @@ class Render(Description):
     end: Annotated[Time | None, Flag(unit="time")] = None
     """End here, in the same clip; this moment itself is left out."""
     audio_from: Literal["driving", "source", "none"] = "driving"
-    """Whose sound the result carries, copied without loss where the container allows; of a dub, driving is the speech."""
+    """Whose sound the result carries, copied without loss where the container allows; of a dub, driving is the speech; where nothing drives, the source's."""
     codec: Literal["auto", "h264", "hevc", "vp9", "ffv1"] = "auto"
     """How the picture is compressed; auto takes what the output's ending is known for."""
     crf: Annotated[int, Field(ge=0, le=51)] = 18
