@@ -1,0 +1,100 @@
+"""Learning to speak: what a window of training holds, how sound and picture are put in step, who is left out."""
+
+import numpy as np
+import pytest
+
+from styleheat_cli.engine import Engine
+from styleheat_cli.engine.lower_face import measures, projection
+from styleheat_cli.networks.speech import VISEMES, Speech
+from styleheat_cli.training import life, speech
+from styleheat_cli.training.speech import ROWS_A_SECOND, Taken, Voiced
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Engine("default", device="cpu").morphable
+
+
+def clip(model, person="a", count=640, seed=0, by=0):
+    """A clip whose mouth does what is written into its lowest band, `by` rows later."""
+    random = np.random.default_rng(seed)
+    curve = np.convolve(random.normal(size=count + 40), np.hanning(24), "same")[20:-20]
+    mel = np.repeat(curve[:, None], 80, axis=1).astype(np.float32)
+    row = measures(model)[0] @ projection(model)
+    expression = 0.05 * np.roll(curve, by)[:, None] * row / (row @ row)
+    still = np.zeros((200, 6)) + 0.01 * random.normal(size=(200, 6)).cumsum(0)
+    return Taken(f"{person}{seed}", person, mel, expression, np.ones(count, bool), np.full(count, -1), still, 0.1 * random.normal(size=(200, 64)), 25.0)
+
+
+class Echo(Speech):
+    """A network that opens the mouth by the mean of the bands."""
+
+    def forward(self, mel):
+        made = mel.new_zeros(len(mel), 1, self.modes + 2 + len(VISEMES), mel.shape[2])
+        made[:, 0, 0] = mel.mean(1)
+        return made
+
+
+@pytest.fixture
+def echo(model):
+    import torch
+
+    network = Echo(width=8)
+    row = measures(model)[0] @ projection(model)
+    network.basis[0] = torch.from_numpy(row / (row @ row))
+    return network
+
+
+@pytest.mark.parametrize("by", [-9, 0, 6])
+def test_how_far_sound_and_picture_are_apart_is_found(model, echo, by):
+    found, alike = speech.offset(echo, clip(model, by=by), measures(model)[:1])
+    assert found == -by and alike > 0.95
+
+
+def test_clips_are_put_in_step_with_the_median_person(model, echo):
+    clips = [clip(model, person, by=by, seed=seed) for seed, (person, by) in enumerate([("a", 0), ("b", 0), ("c", 8)])]
+    made = speech.aligned(clips, [(echo, {"a", "b", "c"})], measures(model)[:1])
+    assert [speech.offset(echo, each, measures(model)[:1])[0] for each in made] == [0, 0, 0]
+    assert made[2].seen.sum() == 640 - 8 and made[0].seen.all()
+
+
+def test_no_half_of_the_people_is_in_the_other(model):
+    clips = [clip(model, person, seed=seed) for seed, person in enumerate("aabcdde")]
+    (first, others), (second, others_too) = speech.halves(clips, 0)
+    assert {c.person for c in first} & others == set() == {c.person for c in second} & others_too
+    assert others | others_too == set("abcde") and others & others_too == set()
+
+
+def test_modes_say_what_the_mouths_did(model):
+    clips = [clip(model, person, seed=seed) for seed, person in enumerate("abc")]
+    basis = speech.modes_of(model, clips, 4)
+    (made, *_) = speech.voiced(model, clips, basis)
+    assert made.modes @ basis == pytest.approx(clips[0].expression, abs=1e-3)
+    assert made.modes[:, 0].std() == pytest.approx(1, abs=0.4)
+
+
+def test_a_window_is_a_stretch_of_the_clip_with_what_was_seen_in_it():
+    ramp = np.linspace(0, 1, 400)[:, None]
+    given = Voiced("a", np.repeat(ramp, 80, 1), np.repeat(ramp, 3, 1), np.arange(400) < 200, np.ones(400, bool), np.zeros(400, bool), np.full(400, 3))
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        mel, modes, seen, speaks, closed, kinds = speech.window(given, speech.music(np.random.default_rng(1), 3), random)
+        assert mel.shape == (80, speech.WINDOW) and modes.shape == (3, speech.WINDOW) and seen.shape == (1, speech.WINDOW)
+        inside = seen[0].astype(bool)
+        assert modes[0, inside].max(initial=0) <= 0.5 and np.isfinite(mel).all()
+        assert (kinds[inside] == 3).all() and not closed.any() and speaks[inside].all()
+
+
+def test_nobody_speaks_in_what_is_made_up():
+    for seed in range(6):
+        made = speech.music(np.random.default_rng(seed), 3)
+        assert made.mel.shape == (round(speech.SYNTHETIC_S * ROWS_A_SECOND) + 1, 80) and np.isfinite(made.mel).all()
+        assert not made.speaks.any() and made.closed.all() and not made.modes.any()
+
+
+def test_the_sway_of_clips_has_the_spread_of_the_median_clip(model):
+    clips = [clip(model, "a", seed=seed) for seed in range(5)]
+    frequencies, amplitudes = life.sway_of(model, clips)
+    spread = np.sqrt(np.einsum("fij,fij->i", amplitudes, amplitudes))[:6]
+    wanted = np.median([(c.head - np.median(c.head, 0)).std(0) for c in clips], axis=0)
+    assert spread == pytest.approx(wanted, rel=1e-6) and (np.diff(frequencies) > 0).all()
