@@ -85,11 +85,13 @@ def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: 
     """(73,) Deep3D's reading of the moment against which motion counts."""
     if controls.anchor == "source":
         return numbers(model, own, own.times[:1])[0]
-    bfm = driving.reading.bfm
+    if controls.anchor == "source":
+        return own.reading.bfm.coeffs[0]
     if controls.anchor != "rest":
-        return bfm.at(np.array([float(controls.anchor)]))[0]
-    anchor = np.median(bfm.coeffs, axis=0)
-    anchor[EXPRESSION] = bfm.coeffs[calm_rows(model, driving.expression), EXPRESSION].mean(0)
+        return driving.reading.bfm.at(np.array([float(controls.anchor)]))[0]
+    rows = driving.reading.bfm.at(driving.times)
+    anchor = np.median(rows, axis=0)
+    anchor[EXPRESSION] = rows[calm_rows(model, driving.expression), EXPRESSION].mean(0)
     return anchor
 
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from .. import __version__
 from ..errors import InputError
-from ..shot import COEFFICIENTS, MotionTrack, Span
+from ..shot import COEFFICIENTS, MotionTrack, Reading, Span
 from .container import check_readable
 from .output import part_of
 
@@ -40,6 +40,8 @@ def write_motion(path: Path | str, motion: MotionTrack) -> None:
         arrays["identity"] = motion.identity.astype(np.float32)
     if motion.calm is not None:
         arrays["calm"] = motion.calm.astype(np.float32)
+    if motion.reading is not None:
+        arrays["deep3d"] = motion.reading.bfm.at(motion.times)
     content = save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata=_notes_of(motion))
     with part_of(path) as part:
         part.write_bytes(content)
@@ -63,11 +65,14 @@ def read_motion(path: Path | str) -> MotionTrack:
     if notes.get("space") not in SPACES:
         raise _refusal(path, f"its space is {notes.get('space')!r}, not one of {', '.join(SPACES)}")
     _check_arrays(path, arrays)
-    return MotionTrack(
+    motion = MotionTrack(
         arrays["coeffs"], arrays["times"], notes["space"],
         seen=arrays["seen"].astype(bool) if "seen" in arrays else None,
         identity=arrays.get("identity"), calm=arrays.get("calm"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
     )  # fmt: skip
+    if "deep3d" not in arrays:
+        return motion
+    return motion.with_(reading=Reading(motion, MotionTrack(arrays["deep3d"], arrays["times"], "bfm")))
 
 
 def motion_notes(path: Path | str) -> dict[str, str]:
@@ -124,8 +129,9 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     if missing:
         raise _refusal(path, f"it has no {' and no '.join(sorted(missing))}")
     rows = len(arrays["times"]) if arrays["times"].ndim == 1 else 0
-    expected = {"coeffs": (rows, COEFFICIENTS), "times": (rows,), "seen": (rows,), "calm": (3,)}
-    types = {"coeffs": np.float32, "times": np.float64, "seen": np.uint8, "identity": np.float32, "calm": np.float32}
+    numbers = (rows, COEFFICIENTS)
+    expected = {"coeffs": numbers, "deep3d": numbers, "times": (rows,), "seen": (rows,), "calm": (3,)}
+    types = {"coeffs": np.float32, "deep3d": np.float32, "times": np.float64, "seen": np.uint8, "identity": np.float32, "calm": np.float32}
     for name, array in arrays.items():
         if name not in types:
             raise _refusal(path, f"it holds {name!r}, which is no part of a motion")

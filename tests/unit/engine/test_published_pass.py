@@ -205,6 +205,8 @@ def test_absolute_motion_has_the_drivers_reading_and_a_still_driver_moves_nothin
     still = driving.with_(reading=Reading(driving, still))
     relative = bridge.followed(model, own, still, made, Controls())
     assert np.allclose(relative.bfm.coeffs, own.reading.bfm.coeffs, atol=1e-6)
+    same = bridge.followed(model, own, driving, made, Controls(anchor="source", pose_limit_deg=90))
+    assert np.allclose(same.bfm.coeffs, driving.reading.bfm.coeffs, atol=1e-6)  # the source's own moment as the start
     assert bridge.followed(model, own, driving, made, Controls(region="lips")) is None
     assert bridge.followed(model, shot.own, driving, made, Controls()) is None
 

@@ -15,7 +15,7 @@ from styleheat_cli import __version__
 from styleheat_cli.errors import InputError
 from styleheat_cli.media import motion_file
 from styleheat_cli.media.motion_file import motion_fps, motion_notes, read_motion, write_motion
-from styleheat_cli.shot import Clip, MotionTrack, Span
+from styleheat_cli.shot import Clip, MotionTrack, Reading, Span
 
 GOOD_NOTES = {"format": "styleheat-motion", "version": "1", "space": "landmark"}
 
@@ -48,6 +48,17 @@ def test_only_what_is_there_is_kept(tmp_path):
     write_motion(path, motion(seen=None, identity=None, clip=None, gaps=(), cuts=()))
     found = read_motion(path)
     assert found.seen is None and found.identity is None and found.gaps == () and motion_fps(path) is None
+
+
+def test_what_deep3d_read_travels_along(tmp_path):
+    given = motion()
+    bfm = MotionTrack(given.coeffs + 1, given.times, "bfm")
+    write_motion(tmp_path / "m.safetensors", given.with_(reading=Reading(given, bfm)))
+    found = read_motion(tmp_path / "m.safetensors")
+    assert found.read_by == "deep3d" and found.reading.bfm.space == "bfm"
+    assert np.allclose(found.reading.bfm.coeffs, bfm.coeffs) and np.array_equal(found.reading.landmark.coeffs, given.coeffs)
+    write_motion(tmp_path / "n.safetensors", given)
+    assert read_motion(tmp_path / "n.safetensors").read_by == "landmarks"
 
 
 def test_the_header_tells_where_it_came_from(tmp_path):
