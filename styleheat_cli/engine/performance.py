@@ -50,7 +50,7 @@ class Stage:
     angles: np.ndarray  # [3] radians: its own pose
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
-    teeth: Teeth | None = None  # what a photo shows of them
+    teeth: Teeth  # of the first frame of a shot: they stay the same
     change: Change = NO_CHANGE  # what attributes ask of the mesh
     memory: Memory = field(default_factory=Memory)  # what the shot has shown so far of skin and hair
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
@@ -131,7 +131,7 @@ def make_stage(
         feature = invert_mouth(engine.healing, image, landmarks)
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
-    teeth = teeth_of(plate) if shot.clip.still else None
+    teeth = teeth_of(plate) if before is None else before.teeth
     memory = Memory() if before is None else before.memory
     return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth, memory=memory)
 
@@ -175,8 +175,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     if "calibration" not in engine.without:
         heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
-        if stage.teeth is not None:
-            show(stage.teeth, made.image, target, place_of(shot, stage, row))
+        show(stage.teeth, made.image, target, place_of(shot, stage, row))
     if "detail" in engine.without:
         made.image[:] = without_detail(engine, made.image)
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)

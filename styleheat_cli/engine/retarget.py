@@ -34,7 +34,7 @@ PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is e
 NEARLY_CLOSED = 0.15  # share of the calm opening at which an eye counts as closed
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
-SEEN_WIDTH = 1.3  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
+SEEN_WIDTH = 1.15  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 

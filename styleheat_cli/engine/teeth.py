@@ -16,7 +16,7 @@ from ..face.morphable import canonical
 from ..face.regions import INNER_LIPS
 from .dentition import crowns
 from .heal import parted
-from .plate import Plate, drawn
+from .plate import EYES, Plate, drawn
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
 RIM = 1.5  # pixels at 512 that the lips' own edge takes
@@ -24,6 +24,7 @@ WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it sh
 CROWNS = 0.4  # head sizes above the line of closed lips up to which teeth are drawn
 IVORY, TINT = np.array([1.02, 1.0, 0.95]), 0.3  # of teeth against the light; share of the skin's colour that they take on
 SHADED_WHITE, BRIGHTEST = 1.2, 235  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
+SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 LEAST = 0.08  # head sizes that an opening counts at least
 CHEEKS = (50, 280, 101, 330)
 DARK = (0.2, 0.55)  # brightness behind the teeth and over the tongue, against the teeth's
@@ -99,8 +100,23 @@ def _likely(plate: Plate, plane: np.ndarray, depth: float, rim: np.ndarray) -> T
     below = np.clip(outline + [0, 5 * unit], 0, plate.side - 1).astype(int)
     pink = 0.8 * plate.image[below[:, 1], below[:, 0]].mean(0)
     colours = (1 - gum[..., None]) * brightness[..., None] * _ivory(plate) + gum[..., None] * pink
-    patch = np.clip(cv2.GaussianBlur(colours, (0, 0), 0.6 * unit) + 0.5, 0, 255).astype(np.uint8)
-    return Teeth(patch, there.astype(np.float32), low, plane, depth, rim, lifts=False)
+    soft = softness(plate)
+    patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
+    return Teeth(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low, plane, depth, rim, lifts=False)
+
+
+def softness(plate: Plate) -> float:
+    """Standard deviation in pixels of the blur of a picture: of a step as high as the contrast of an eye, and as steep as the
+    steepest edge in it."""
+    found = [SOFTNESS[0]]
+    for ring, _iris in EYES:
+        points = plate.landmarks[list(ring), :2].clip(0, plate.side - 1)
+        low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
+        eye = plate.image[low[1] : high[1], low[0] : high[0]].mean(-1)
+        if min(eye.shape) >= 3:
+            steepest = np.percentile(np.hypot(*np.gradient(eye)), 98)
+            found.append(np.ptp(np.percentile(eye, [2, 98])) / (np.sqrt(2 * np.pi) * max(steepest, 1e-3)))
+    return float(np.clip(max(found), *SOFTNESS))
 
 
 def _ivory(plate: Plate) -> np.ndarray:
