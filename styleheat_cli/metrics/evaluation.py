@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import StyleheatError
+from ..errors import CheckpointError, OutputError, StyleheatError
 from ..progress import Event, Progress, silent
 from .cases import Case, outputs_of
 from .compare import Comparison, compare, named, needed_names
@@ -109,6 +109,8 @@ def _made(cases: list[Case], bench: Bench, make: Make, folder: str = "ours") -> 
                 make(case, source_of(case, bench), output)
                 _mark(output).write_text(bench.key, "utf-8")
             yield case, output
+        except (CheckpointError, OutputError):  # no case's own fault: the next one would fail, too
+            raise
         except StyleheatError as error:
             bench.failed[case.name] = str(error)
 

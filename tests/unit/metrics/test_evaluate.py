@@ -167,6 +167,19 @@ def test_a_failed_case_is_named_and_the_others_are_measured(data, tmp_path):
     assert caught.value.exit_code == 8
 
 
+def test_absent_weights_end_an_evaluation_at_once(data, tmp_path):
+    from styleheat_cli.errors import CheckpointError
+
+    def weightless(case, source, output):
+        asked.append(case.name)
+        raise CheckpointError("the styleheat weights lack generator", hint="styleheat checkpoints fetch styleheat")
+
+    asked = []
+    with pytest.raises(CheckpointError, match="lack generator"):
+        evaluate("same-id", cases_of("same-id", data), Bench(tmp_path / "out", QUICK, "1"), ours="ours", make=weightless, others={})
+    assert asked == ["a"]
+
+
 def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path):
     bench = Bench(tmp_path / "out", How(("psnr", "f-lmd", "csim")), "1")
     found = evaluate("same-id", cases_of("same-id", data), bench, ours="ours", make=copying([]), others={})
