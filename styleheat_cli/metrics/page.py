@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .report import ARROWS, number
-from .tables import SHOWN, reading_of
+from .report import ARROWS
+from .tables import SHOWN, reading_of, row
 
 STYLE = """
 body { font: 14px/1.4 sans-serif; margin: 2em; max-width: 100em }
@@ -35,11 +35,11 @@ def write_page(folder: Path, content: Mapping[str, Any]) -> Path:
 def _task(folder: Path, task: str, result: Mapping[str, Any]) -> str:
     methods = result["methods"]
     columns = [name for name in SHOWN[task] if any(reading_of(name, each["metrics"]) for each in methods.values())]
-    head = ["", *(f"{name} {_arrow(name, methods)}" for name in columns)]
-    means = [[name, *_cells(columns, each["metrics"])] for name, each in methods.items()]
+    head = ["", *(f"{name} {_arrow(name, methods)}" for name in columns), "n"]
+    means = [row(name, each, columns) for name, each in methods.items()]
     parts = [f"<h2>{escape(task)}</h2><p>{result['cases']} cases</p>", _table(head, means)]
     for name, each in methods.items():
-        rows = [[case, *_cells(columns, metrics)] for case, metrics in each.get("pairs", {}).items()]
+        rows = [row(case, {"metrics": metrics}, columns) for case, metrics in each.get("pairs", {}).items()]
         parts.append(f"<h3>{escape(name)}, case by case</h3>{_table(head, rows)}" if rows else "")
     failed = "".join(f"<li>{escape(case)}: {escape(why)}" for case, why in result.get("failed", {}).items())
     parts.append(f"<h3>Failed</h3><ul>{failed}</ul>" if failed else "")
@@ -50,11 +50,6 @@ def _task(folder: Path, task: str, result: Mapping[str, Any]) -> str:
 def _arrow(name: str, methods: Mapping[str, Any]) -> str:
     known = next(reading for each in methods.values() if (reading := reading_of(name, each["metrics"])))
     return f"{ARROWS[known['better']]} {known['unit']}".strip()
-
-
-def _cells(columns: Iterable[str], metrics: Mapping[str, Any]) -> list[str]:
-    readings = [reading_of(name, metrics) for name in columns]
-    return [number(reading["value"]) if reading else "–" for reading in readings]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

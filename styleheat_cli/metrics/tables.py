@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ def _task(task: str, result: Mapping[str, Any]) -> str:
     methods = result["methods"]
     columns = [name for name in SHOWN[task] if any(reading_of(name, method["metrics"]) for method in methods.values())]
     lines = [f"{task}: {result['cases']} cases"]
-    lines += aligned([_header(columns, methods), *(_row(name, each, columns) for name, each in methods.items())])
+    lines += aligned([_header(columns, methods), *(row(name, each, columns) for name, each in methods.items())])
     lines += _not_measured(SHOWN[task], columns, methods)
     if result.get("failed"):
         lines += [f"failed: {case}: {why}" for case, why in result["failed"].items()]
@@ -65,12 +66,19 @@ def _header(columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
     return ["method", *(f"{name}{ARROWS[marks[name]['better']]}" for name in columns), "n"]
 
 
-def _row(name: str, method: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+def row(name: str, method: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """The name, a value for each column, and the number of samples, in brackets of cases; with a value where it is another."""
     readings = [reading_of(column, method["metrics"]) for column in columns]
-    cells = [number(reading["value"]) if reading else "-" for reading in readings]
-    counts = [reading["samples"] for reading in readings if reading]
-    pairs = [reading["pairs"] for reading in readings if reading]
-    return [name, *cells, f"{max(counts, default=0)} ({max(pairs, default=0)})"]
+    counts = Counter((reading["samples"], reading["pairs"]) for reading in readings if reading)
+    usual = counts.most_common(1)[0][0] if counts else (0, 0)
+    return [name, *(_cell(reading, usual[0]) for reading in readings), f"{usual[0]} ({usual[1]})"]
+
+
+def _cell(reading: Mapping[str, Any] | None, samples: int) -> str:
+    """The value; with the number of its samples, unless it is the usual one."""
+    if reading is None:
+        return "–"
+    return number(reading["value"]) + ("" if reading["samples"] == samples else f" ({reading['samples']})")
 
 
 def reading_of(name: str, metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -99,7 +107,7 @@ def _published(table: Published, methods: Mapping[str, Any]) -> list[str]:
     """A paper's table as it was printed, what was measured here below it, and what is different there."""
     head = ["method", *table.columns, "n"]
     rows = [[method, *(number(value) for value in values), ""] for method, values in table.rows.items()]
-    here = [_row(f"here: {name}", each, [HERE.get(c, c) for c in table.columns]) for name, each in methods.items()]
+    here = [row(f"here: {name}", each, [HERE.get(c, c) for c in table.columns]) for name, each in methods.items()]
     return [f"published: {table.source}", *aligned([head, *rows, *here]), f"there: {table.differs}"]
 
 
@@ -137,7 +145,7 @@ def _upright(task: str, result: Mapping[str, Any]) -> str:
         known = next((reading for reading in reversed(readings) if reading), None)
         if known:
             label = f"{name} {ARROWS[known['better']]} {known['unit']}".strip()
-            cells = [number(reading["value"]) if reading else "–" for reading in readings]
+            cells = [_cell(reading, known["samples"]) for reading in readings]
             rows.append((label, *cells, f"{known['samples']} ({known['pairs']})"))
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return f"**{task}**, {result['cases']} cases\n\n" + "\n".join(lines)
