@@ -163,7 +163,8 @@ def number(value: float) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, min(4, 3 - math.floor(math.log10(abs(value)))))
-    return f"{value:.{digits}f}"
+    text = f"{value:.{digits}f}"
+    return text if float(text) else text.removeprefix("-")
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
