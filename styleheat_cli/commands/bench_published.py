@@ -39,15 +39,15 @@ def measured(engine: Engine, frames: int, folder: Path, progress: Progress) -> I
 
     weights = "seeded" if seeded(engine) else "published"
     about = {"weights": weights, "dtype": str(engine.dtype).removeprefix("torch."), "device": engine.device.type}
-    rate = matrix_rate(engine.device, engine.dtype)
-    for batch in ON_GPU if engine.device.type == "cuda" else (1,):
+    rate = matrix_rate(engine.device, engine.dtype) if engine.device.type == "cuda" else None
+    for batch in ON_GPU if rate else (1,):
         for row in _stage_rows(engine, batch, rate):
             yield {**row, **about, "peak MB": memory_mb(engine)}
     for row in _run_rows(engine, frames, folder, progress):
         yield {**row, **about, "peak MB": memory_mb(engine)}
 
 
-def _stage_rows(engine: Engine, batch: int, rate: float) -> Iterator[dict[str, Any]]:
+def _stage_rows(engine: Engine, batch: int, rate: float | None) -> Iterator[dict[str, Any]]:
     from ..engine.published import Animator
     from ..engine.published_bench import frame_costs, seeded_source, seeded_windows
 
@@ -55,11 +55,9 @@ def _stage_rows(engine: Engine, batch: int, rate: float) -> Iterator[dict[str, A
     animator = Animator(method, seeded_source(method), engine.dtype, SIDE)
     for cost in frame_costs(animator, seeded_windows(batch, device=engine.device), ROUNDS):
         row = cost.row()
-        share = row["gigaflop"] * 1e9 / rate / row["wall_s"]
-        yield {
-            "case": f"{row.pop('stage')}, a frame of {SIDE}" + (f", batch {batch}" if batch > 1 else ""),
-            **row, "frames/s": round(1 / row["wall_s"], 2), "of matrix rate": f"{share:.0%}",
-        }  # fmt: skip
+        case = f"{row.pop('stage')}, a frame of {SIDE}" + (f", batch {batch}" if batch > 1 else "")
+        share = {"of matrix rate": f"{row['gigaflop'] * 1e9 / rate / row['wall_s']:.0%}"} if rate else {}
+        yield {"case": case, **row, "frames/s": round(1 / row["wall_s"], 2), **share}
 
 
 def _run_rows(engine: Engine, frames: int, folder: Path, progress: Progress) -> Iterator[dict[str, Any]]:

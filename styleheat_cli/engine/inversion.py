@@ -35,13 +35,13 @@ FIRST_FREE_ROW = 9
 
 @dataclass(frozen=True)
 class Inverter:
-    """The networks that invert."""
+    """The networks that invert; those that a task does not ask may be absent."""
 
-    encoder: Encoder4Editing
-    average: AverageCode
+    encoder: Encoder4Editing | None
+    average: AverageCode | None
     generator: Generator
-    aligner: Aligner
-    consultation: ConsultationEncoder
+    aligner: Aligner | None
+    consultation: ConsultationEncoder | None
 
     @classmethod
     def of(

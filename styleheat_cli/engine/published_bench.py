@@ -122,7 +122,6 @@ def reference_cost(method: Method, source: Inversion, window: Tensor) -> Cost:
 
 def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = 4096, rounds: int = 8) -> float:
     """Operations a second of square matrix products on a device: what a frame's work can be held against."""
-    side = side if device.type == "cuda" else side // 4
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     seconds = []
     for _ in range(WARM_UP + rounds):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from styleheat_cli.app import run
 from styleheat_cli.engine.inversion import Inversion
 from styleheat_cli.engine.published import Animator, Method, animate, in_batches
 from styleheat_cli.networks.calibration import CalibrationNet
@@ -151,3 +153,15 @@ def test_a_real_frame_is_the_same_for_half_the_work(published):
     assert counter.get_total_flops() <= 210e9  # the official forward: 384e9
     half = Animator(fixture.method, source, torch.bfloat16)(fixture.windows[:1])
     assert distance(half, reference) < 0.01
+
+
+@pytest.mark.slow  # 40 s
+def test_the_bench_counts_a_frame_without_the_weights(capfd, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert run(["bench", "--weights", "styleheat", "--frames", "2", "--dtype", "bf16", "--json"]) == 0
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    whole = next(row for row in rows if row["case"].startswith("whole"))
+    parts = [row["gigaflop"] for row in rows if row["case"].startswith(("motion", "calibration", "synthesis"))]
+    assert whole["gigaflop"] <= 210 and sum(parts) == pytest.approx(whole["gigaflop"], abs=0.2)
+    assert whole["weights"] == "seeded" and whole["dtype"] == "bfloat16" and whole["peak MB"] < 4000
+    assert sum(row.get("frames", 0) == 2 for row in rows) == 6  # two whole runs, each with its stages
