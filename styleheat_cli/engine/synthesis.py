@@ -70,10 +70,10 @@ def _draw_lashes(image: np.ndarray, outline: np.ndarray, share: float) -> None:
     low, high = np.clip([outline.min(0) - 6, outline.max(0) + 7], 0, len(image)).astype(int)
     if (high - low).min() < 2:
         return
-    line, width = np.zeros((high - low)[::-1], np.float32), len(image) / 512
+    line, width = np.zeros((high - low)[::-1], np.uint8), len(image) / 512
     points = np.round(((lower + upper)[1:-1] / 2 - low - 0.5) * 16).astype(np.int32)
-    cv2.polylines(line, [points], False, 1.0, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
-    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line, (0, 0), 0.7 * width)[..., None]
+    cv2.polylines(line, [points], False, 255, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
+    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.7 * width, 0.5))[..., None]
     part = image[low[1] : high[1], low[0] : high[0]]
     part[:] = np.round(part * dark).astype(np.uint8)
 
