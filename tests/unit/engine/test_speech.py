@@ -67,7 +67,7 @@ def test_a_gap_that_hardly_changes_gets_the_contrast_of_speech():
     times = np.arange(100) / 25
     gap = 0.1 + 0.03 * np.sin(2 * np.pi * 3 * times)
     made = articulated(gap, times)
-    assert made.min() < 0.35 * gap.min() and made.max() > gap.max()
+    assert made.min() < 0.9 * gap.min() and made.max() > gap.max()
     assert np.corrcoef(made[20:80], gap[20:80])[0, 1] > 0.99
     assert (articulated(np.zeros(5), times[:5]) == 0).all()
 
