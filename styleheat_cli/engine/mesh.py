@@ -21,6 +21,7 @@ GRID = 256  # side of the raster on which the flow is drawn
 HOLES = sum(len(ring) - 2 for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS))  # triangles that close them
 FIRM = np.array([*LIP_POINTS, *LEFT_EYE, *RIGHT_EYE])
 SLIVER = 0.12  # share of its area to which a triangle of skin may shrink
+EDGE_ON = 12.0  # area of a triangle in the source, against the target's, from which it is seen edge-on and not drawn
 BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border
 
 RING_REACH = np.array([1.22, 1.5, 1.85, 2.4])  # radius, in radii of the face's oval
@@ -149,20 +150,20 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
 
     source, target (N, 3) vertices in crop pixels, faces (M, 3) int, side of the crop in pixels.
     Returns (grid, grid, 2) float32 source x, y in units of crop pixels at cell centres, and (grid, grid) int32: the
-    triangle of each cell, -1 where the mesh does not reach (there the map is the identity).
+    triangle of each cell (of those that are drawn), -1 where the mesh does not reach (there the map is the identity).
     """
     depth = target[faces, 2].mean(1)
     depth[:HOLES] = np.inf  # what closes eyes and mouth lies behind everything
     faces = faces[np.argsort(-depth, kind="stable")]
-    cells = target[:, :2] * (grid / side)
-    drawn = rasterised(cells[faces], grid)
     affine, ok = affine_maps(target[faces, :2], source[faces, :2])
-    drawn[~ok[drawn] & (drawn >= 0)] = -1
+    ok &= np.abs(affine[:, 0] * affine[:, 4] - affine[:, 1] * affine[:, 3]) < EDGE_ON
+    faces, affine = faces[ok], affine[ok]
+    drawn = rasterised(target[faces, :2] * (grid / side), grid)
     centres = ((np.arange(grid) + 0.5) * (side / grid)).astype(np.float32)
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
     a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
     mapped = np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
-    mapped = np.clip(mapped, 0, side)  # triangles seen edge-on point anywhere
+    mapped = np.clip(mapped, 0, side)
     still = np.stack([x, y], -1)
     mapped[drawn < 0] = still[drawn < 0]
     return still + (mapped - still) * _rest(grid), drawn
