@@ -122,3 +122,12 @@ def test_real_speech_is_read(shared):
 def test_synthetic_face_clip_has_sound(tmp_path):
     found, rate = samples(synthetic.face_clip(tmp_path / "a.mp4", 1))
     assert abs(len(found) / rate - 1) < 0.05
+
+
+def test_a_long_sound_gives_the_rows_of_its_parts():
+    noise = np.random.default_rng(0).normal(0, 0.1, 200 * 5200).astype(np.float32)
+    whole, start = log_mel(noise, 16000), log_mel(noise[: 200 * 4900], 16000)
+    assert whole.shape == (5201, BANDS)
+    assert np.abs(whole[:4890] - start[:4890]).max() < 1e-5
+    later = log_mel(noise[200 * 4000 :], 16000)
+    assert np.abs(whole[4010:] - later[10:]).max() < 1e-5
