@@ -58,8 +58,8 @@ class Sharpness:
         if self.shrink is None:
             self.shrink = _to_smaller(moment.generated.pose.scale, real.pose.scale)
         own = self.generated.add(face_sharpness(moment.generated.frame_luma, moment.generated.face, self.shrink[0]))
-        self.real.add(self._of_real(real))
-        return own
+        there = self.real.add(self._of_real(real))
+        return own / there if there else None
 
     def readings(self) -> list[Reading]:
         if not self.generated.count or not self.real.mean:
