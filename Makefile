@@ -47,7 +47,7 @@ bench: $(INSTALLED)
 	$(BIN)/styleheat bench
 
 evaluate: $(INSTALLED)
-	set -e; for recipe in held-out dub; do \
+	set -e; for recipe in held-out dub edit; do \
 		$(BIN)/styleheat evaluate recipes/evaluate/$$recipe.yaml --data $(DATA) \
 			--output-dir $(OUT)/evaluate/$$recipe --save recipes/evaluate/$$recipe.json; done
 

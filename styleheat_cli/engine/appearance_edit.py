@@ -9,7 +9,7 @@ at the head's mask.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..face.matte import head_mask
 from ..face.morphable import POINTS, openings
 from ..face.regions import BROWS, INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
-from .hair import Hair, find_hair
+from .hair import SLOWLY, Hair, find_hair
 from .plate import Plate, drawn
 from .strokes import hairs, wrinkles
 from .texture import SIDE, Atlas, spread
@@ -29,7 +29,7 @@ TONES = ((85, 130, 12, 9), (171, 130, 12, 9), (128, 120, 5, 12), (128, 190, 9, 6
          (110, 66, 12, 5), (146, 66, 12, 5), (128, 55, 18, 4))  # fmt: skip
 """Ellipses on the texture where skin is seen: both cheeks, nose, chin, both jaws, forehead; x, y, half width and height."""
 SKIN_LIKE = np.array([7.0, 8.0])  # spread of one skin's a and b
-MOST_SMILE, LEAST_SMILE = 2.2, 1.5  # classes beyond none to which a face is brought, smiling and the other way
+MOST_SMILE, LEAST_SMILE = 3.0, 3.0  # classes beyond none to which a face is brought, smiling and the other way
 APART = 0.15  # head sizes between lips that show the teeth
 GREY_TINT = 0.5  # share of the warmth of grey hair in portraits, much of which is the light's
 HAIRY = 1.8  # times the cheeks' roughness from which a place in the beard's is hair
@@ -85,6 +85,22 @@ NO_CHANGE = Change()
 
 
 @dataclass
+class Memory:
+    """What the frames of a shot so far have shown: tones of the skin (9, 3), one a spot of TONES, and the hair."""
+
+    spots: np.ndarray | None = None
+    hair: Hair | None = None
+
+    def evened(self, spots: np.ndarray) -> np.ndarray:
+        """(9, 3): the spots' tones now, evened out over time; what is hidden now is remembered."""
+        if self.spots is not None:
+            now = np.where(np.isnan(spots), self.spots, spots)
+            spots = np.where(np.isnan(self.spots), now, SLOWLY * now + (1 - SLOWLY) * self.spots)
+        self.spots = spots
+        return spots
+
+
+@dataclass
 class Canvas:
     """A head's crop while it is edited: its colours (S, S, 3) float32 Lab, which the edits replace, and what they ask of it,
     found once for any number of edits."""
@@ -92,6 +108,7 @@ class Canvas:
     look: Appearance | None
     atlas: Atlas
     plate: Plate
+    memory: Memory = field(default_factory=Memory)
     lab: np.ndarray = field(init=False, default=None)
 
     @cached_property
@@ -131,17 +148,18 @@ class Canvas:
     def tones(self) -> list[np.ndarray]:
         """Lab tones (3,) of this face's skin, the cheeks' first; places that are not like them (a fringe) are left out."""
         found: list[np.ndarray] = []
-        for x, y, half_width, half_height in TONES:
-            spot = np.zeros((SIDE, SIDE), np.float32)
-            cv2.ellipse(spot, (x, y), (half_width, half_height), 0, 0, 360, 1, -1)
-            seen = self.original[self.on_face(spot) > 0.6]
-            if len(seen) < 12:
-                continue
-            tone = np.median(seen, axis=0)
+        for tone in self.memory.evened(np.array([self._tone_at(*spot) for spot in TONES])):
             alike = [np.hypot(*((tone - other)[1:] / [5.5, 6.5])) for other in found]
-            if not found or (min(alike) < 1.6 and tone[0] > found[0][0] - 22):
+            if np.isfinite(tone).all() and (not found or (min(alike) < 1.6 and tone[0] > found[0][0] - 22)):
                 found.append(tone)
         return found or [np.median(self.original[self.polygon(OVAL) > 0.5], axis=0)]
+
+    def _tone_at(self, x: int, y: int, half_width: int, half_height: int) -> np.ndarray:
+        """(3,) Lab of the skin in an ellipse of the texture; NaN where too little of it is seen."""
+        spot = np.zeros((SIDE, SIDE), np.float32)
+        cv2.ellipse(spot, (x, y), (half_width, half_height), 0, 0, 360, 1, -1)
+        seen = self.original[self.on_face(spot) > 0.6]
+        return np.median(seen, axis=0) if len(seen) >= 12 else np.full(3, np.nan)
 
     @cached_property
     def skin_tone(self) -> np.ndarray:
@@ -167,11 +185,12 @@ class Canvas:
     @cached_property
     def hair(self) -> Hair | None:
         plate = self.plate
-        found = find_hair(plate.image, self.original, plate.alpha, plate.landmarks, self.tones)
+        found = find_hair(plate.image, self.original, plate.alpha, plate.landmarks, self.tones, self.memory.hair)
         if found is None:
             return None
+        self.memory.hair = found
         brows = np.clip(self.on_face(_brows(self.atlas)), 0, 1)
-        return Hair(found.share * (1 - brows), found.tone)
+        return replace(found, share=found.share * (1 - brows))
 
     def finished(self) -> tuple[np.ndarray, np.ndarray]:
         """(S, S, 3) uint8 and (S, S) float32: the crop edited within the head's mask, and 1 where it differs."""

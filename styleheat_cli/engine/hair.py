@@ -7,6 +7,7 @@ is unlike the skin are the hair's, and whatever is nearer to them than to the sk
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ SKIN_SPREAD = np.array([11.0, 5.5, 6.5])  # Lab: how far one skin varies under o
 HAIR_SPREAD = np.array([10.0, 5.0, 6.0])
 UNLIKE = 2.2  # spreads from the skin at which a pixel is surely something else
 ROUNDS = 3  # of telling hair by its tones and its tones by the hair
+KNOWN = 1.5  # spreads from the hair's known tones at which a pixel is hair again
+BESIDE = -1.2  # head sizes above the face's middle: lower than this, what begins is cloth
+SLOWLY = 0.1  # share of a new frame in what is remembered of a head
 FEWEST = 60  # pixels of surely hair below which a head counts as bald
 FULL = 3.5  # odds that light parts above the face are hair too, on a head covered with it
 GLARE = 6.0  # odds against hair as light as the cheeks: anywhere on a dark head, over the forehead of a light one
@@ -29,17 +33,27 @@ THIN, THICK = 0.12, 0.32  # shares of the place for hair that must be hair for n
 
 @dataclass(frozen=True)
 class Hair:
-    """share (S, S) float32 in [0, 1]: how much of each pixel is hair; tone (3,) Lab of most of it."""
+    """share (S, S) float32 in [0, 1]: how much of each pixel is hair; tones (4, 3) Lab of it, from dark to lit; covered: the
+    share of the head's top and sides that it takes."""
 
     share: np.ndarray
-    tone: np.ndarray
+    tones: np.ndarray
+    covered: float
+
+    @property
+    def tone(self) -> np.ndarray:
+        """(3,) Lab of most of it."""
+        return self.tones[1:3].mean(0)
 
 
-def find_hair(image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, skin: list[np.ndarray]) -> Hair | None:
+def find_hair(
+    image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, skin: list[np.ndarray],
+    before: Hair | None = None,
+) -> Hair | None:  # fmt: skip
     """The hair in a head's crop, or nothing where the head is bald.
 
     image (S, S, 3) uint8, lab (S, S, 3) float32 of it, alpha (S, S) the person's matte, landmarks (478, 3) px,
-    skin: Lab tones (3,) of this face's skin, the cheeks' first.
+    skin: Lab tones (3,) of this face's skin, the cheeks' first; before: the hair of the frame before, whose tones change slowly.
     """
     scale = WORK / len(image)
     small = cv2.resize(lab, (WORK, WORK), interpolation=cv2.INTER_AREA)
@@ -51,27 +65,40 @@ def find_hair(image: np.ndarray, lab: np.ndarray, alpha: np.ndarray, landmarks: 
     near = np.hypot(across / 3.1, (up - 0.4) / 3.8)
     place = (person > 0.8) & (cv2.dilate(face, np.ones((5, 5))) < 0.05) & (up > 0.3) & (near < 1)
     seed = place & (from_skin > UNLIKE)
-    covered = seed.sum() / max(place.sum(), 1)
+    if before is not None:
+        seed |= place & (_hair_distance(small, before.tones) < KNOWN) & (from_skin > UNLIKE / 2)
+    covered = _slowly(seed.sum() / max(place.sum(), 1), before and before.covered)
     amount = np.clip((covered - THIN) / (THICK - THIN), 0, 1)
     if seed.sum() < FEWEST or amount == 0:
         return None
     odds, sure = _place_odds(across, up, near, face), seed
-    odds = odds + FULL * np.clip((covered - 0.4) / 0.2, 0, 1) * _crown(up, face)
-    dark = np.median(small[seed][:, 0]) < skin[0][0] - MUCH_DARKER
+    rich = np.clip((covered - 0.4) / 0.2, 0, 1)
+    odds = odds + rich * (FULL * _crown(up, face) + 1 - cv2.GaussianBlur(face, (0, 0), 2.0))
+    dark = _slowly(_tones(small[seed]), before and before.tones)[1:3, 0].mean() < skin[0][0] - MUCH_DARKER
     odds = odds - GLARE * (small[..., 0] > skin[0][0] - 5) * (1.0 if dark else cv2.GaussianBlur(face, (0, 0), 2.0))
     for _ in range(ROUNDS):
-        share = _likely(small, small[sure], from_skin, odds) * np.clip(1.3 * person - 0.15, 0, 1) * _fading(up)
+        tones = _slowly(_tones(small[sure]), before and before.tones)
+        share = _likely(small, tones, from_skin, odds) * np.clip(1.3 * person - 0.15, 0, 1) * _fading(up)
         sure = seed | ((share > 0.6) & (from_skin > UNLIKE))
-    share = cv2.resize(share * _hanging_together(share, seed) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(share * _hanging_together(share, seed, up) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     share = np.clip((refined(image, share, max(len(image) // 100, 4)) - 0.12) / 0.7, 0, 1)
-    return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), np.median(small[seed], axis=0))
+    return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), tones, covered)
 
 
-def _likely(lab: np.ndarray, known: np.ndarray, from_skin: np.ndarray, odds: np.ndarray) -> np.ndarray:
-    """(256, 256) float32: how likely each pixel is hair by its colour, known hair (N, 3) and the odds of its place."""
-    from_hair = np.min([np.sqrt((((lab - tone) / HAIR_SPREAD) ** 2).sum(-1)) for tone in _tones(known)], axis=0)
-    odds = odds + 1.1 * (np.minimum(from_skin, 4.5) - np.minimum(from_hair, 4.5))
+def _slowly(now: Any, before: Any) -> Any:
+    """What is seen now, evened out with what was seen before, if anything."""
+    return now if before is None else SLOWLY * now + (1 - SLOWLY) * before
+
+
+def _likely(lab: np.ndarray, tones: np.ndarray, from_skin: np.ndarray, odds: np.ndarray) -> np.ndarray:
+    """(256, 256) float32: how likely each pixel is hair by its colour, the hair's tones (4, 3) and the odds of its place."""
+    odds = odds + 1.1 * (np.minimum(from_skin, 4.5) - np.minimum(_hair_distance(lab, tones), 4.5))
     return cv2.GaussianBlur((1 / (1 + np.exp(-1.6 * odds))).astype(np.float32), (0, 0), 1.0)
+
+
+def _hair_distance(lab: np.ndarray, tones: np.ndarray) -> np.ndarray:
+    """(H, W) spreads from the nearest tone of the hair."""
+    return np.min([np.sqrt((((lab - tone) / HAIR_SPREAD) ** 2).sum(-1)) for tone in tones], axis=0)
 
 
 def _fading(up: np.ndarray) -> np.ndarray:
@@ -97,16 +124,16 @@ def _skin_distance(lab: np.ndarray, tone: np.ndarray) -> np.ndarray:
     return np.sqrt((away**2).sum(-1))
 
 
-def _tones(colours: np.ndarray) -> list[np.ndarray]:
-    """Four tones (3,) of the hair, from dark to lit."""
+def _tones(colours: np.ndarray) -> np.ndarray:
+    """(4, 3): tones of the hair, from dark to lit."""
     order = np.argsort(colours[:, 0], kind="stable")
-    return [np.median(colours[part], axis=0) for part in np.array_split(order, 4)]
+    return np.array([np.median(colours[part], axis=0) for part in np.array_split(order, 4)])
 
 
 def _place_odds(across: np.ndarray, up: np.ndarray, near: np.ndarray, face: np.ndarray) -> np.ndarray:
     """(256, 256): what the place alone says for and against hair."""
     inside = cv2.GaussianBlur(face, (0, 0), 1.5) > 0.5
-    odds = 0.8 * np.clip(up - 0.2, -1, 1) - 6 * np.clip(near - 1, 0, 1) * (up > 0)
+    odds = 0.8 * np.clip(up - 0.2, -0.3, 1) - 6 * np.clip(near - 1, 0, 1) * (up > 0)
     odds = odds - np.where(inside, 1.5 + 9 * (up < 1.15), 0)  # in the face only a fringe over the forehead
     odds = odds - 5 * ((up < -1.9) & (np.abs(across) < 1.25))  # the neck
     return odds
@@ -117,10 +144,11 @@ def _crown(up: np.ndarray, face: np.ndarray) -> np.ndarray:
     return np.clip((up - 2.4) / 0.6, 0, 1) * (1 - cv2.GaussianBlur(cv2.dilate(face, np.ones((7, 7))), (0, 0), 2.0))
 
 
-def _hanging_together(share: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """(256, 256) float32: 1 where likely hair hangs together with what surely is."""
+def _hanging_together(share: np.ndarray, seed: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """(256, 256) float32: 1 where likely hair hangs together with what surely is, or begins beside the face as clothes do not."""
     count, parts = cv2.connectedComponents((share > 0.45).astype(np.uint8))
-    sure = np.bincount(parts[seed], minlength=count)
-    sure[0] = 0
-    kept = (sure[parts] > FEWEST * 2 // 3).astype(np.float32)
-    return cv2.GaussianBlur(cv2.dilate(kept, np.ones((5, 5))), (0, 0), 1.0)
+    sure, top = np.bincount(parts[seed], minlength=count), np.full(count, -np.inf)
+    np.maximum.at(top, parts.ravel(), up.ravel())
+    kept = (sure > FEWEST * 2 // 3) | ((np.bincount(parts.ravel(), minlength=count) > 2 * FEWEST) & (top > BESIDE))
+    kept[0] = False
+    return cv2.GaussianBlur(cv2.dilate(kept[parts].astype(np.float32), np.ones((5, 5))), (0, 0), 1.0)

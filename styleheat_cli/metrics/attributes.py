@@ -1,6 +1,6 @@
 """How old, bearded, smiling, grey and painted a face reads: linear readings fitted to labelled portraits.
 
-The features are the picture's own: relief of the skin in three bands on the texture, shape and expression of the mesh, the
+The features are the picture's own: relief of the skin in three bands on the texture, shape of the mesh, place of the lips, the
 colours of lips and hair against the skin. `styleheat train attributes` fits the readings; nothing held out takes part.
 """
 
@@ -16,15 +16,16 @@ from ..engine.appearance_edit import EDITS, Appearance, Canvas
 from ..engine.mesh import source_mesh
 from ..engine.plate import make_plate
 from ..engine.texture import Atlas
-from ..face.morphable import Morphable, fit
+from ..face.morphable import Morphable, canonical, fit, rotation
+from ..face.regions import INNER_LIPS, NOSE_BASE, OUTER_LIPS
 
 CELLS = 32  # of the skin's relief, along a side
 BANDS = ((2, 4), (4, 8), (8, 16))  # texels: between these blurs lies a band
-BLOCKS = {"age": ("relief", "shape"), "beard": ("relief",), "lips": ("lips",), "smile": ("expression",), "grey": ("hair",)}
+BLOCKS = {"age": ("relief", "shape"), "beard": ("relief",), "lips": ("lips",), "smile": ("mouth",), "grey": ("hair",)}
 """What each reading may look at."""
 
 
-SIZES = {"relief": len(BANDS) * CELLS * CELLS, "shape": 50, "expression": 64, "lips": 3, "hair": 3}
+SIZES = {"relief": len(BANDS) * CELLS * CELLS, "shape": 50, "mouth": 80, "lips": 3, "hair": 3}
 
 
 def features(
@@ -42,11 +43,16 @@ def features(
     makers = {
         "relief": lambda: relief(*atlas.unwrapped(image, source_mesh(model, landmarks, found))),
         "shape": lambda: found.identity,
-        "expression": lambda: found.expression[0],
+        "mouth": lambda: mouth(canonical(landmarks[None], found.scale, rotation(found.angles), found.shift)[0]),
         "lips": lambda: _lips(canvas()),
         "hair": lambda: _hair(canvas()),
     }
     return {name: makers[name]() if name in blocks else np.zeros(size) for name, size in SIZES.items()}
+
+
+def mouth(shape: np.ndarray) -> np.ndarray:
+    """(80,): where the lips of an upright face (478, 3) are below its nose, across and down, in head sizes."""
+    return (shape[[*OUTER_LIPS, *INNER_LIPS], :2] - shape[NOSE_BASE, :2]).ravel()
 
 
 def _lips(canvas: Canvas) -> np.ndarray:

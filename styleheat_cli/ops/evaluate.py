@@ -271,7 +271,7 @@ class Evaluate(Task):
 
         def perform(path: Path, looks: Any) -> Any:
             for picture in performed(engine, path, looks):
-                if len(shown) <= SHEET_CASES:
+                if path.name in shown or len(shown) < SHEET_CASES:
                     shown.setdefault(path.name, []).append(picture)
                 yield picture
 

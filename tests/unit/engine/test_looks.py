@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from styleheat_cli.engine.appearance_edit import EDITS, FORMS, Canvas, edited
-from styleheat_cli.engine.hair import find_hair
+from styleheat_cli.engine.appearance_edit import EDITS, FORMS, Canvas, Memory, edited
+from styleheat_cli.engine.hair import SLOWLY, find_hair
 from styleheat_cli.engine.performance import with_looks
 from styleheat_cli.engine.strokes import hairs, wrinkles
 from styleheat_cli.engine.texture import OUTSIDE, SIDE, Atlas, spread
@@ -79,6 +79,24 @@ def test_the_astronauts_hair_is_told_from_her_skin_and_her_suit(canvas, plate):
     assert found.share[int(chin[1] + 0.35 * (chin[1] - top[1])) :].mean() < 0.05
 
 
+def test_a_shot_remembers_tones_slowly_and_what_is_hidden():
+    memory, unseen = Memory(), np.full(3, np.nan)
+    assert np.array_equal(memory.evened(np.array([[50.0, 10, 10], unseen])), [[50, 10, 10], unseen], equal_nan=True)
+    later = memory.evened(np.array([unseen, [70.0, 5, 5]]))
+    assert np.array_equal(later, [[50, 10, 10], [70, 5, 5]])
+    assert np.allclose(memory.evened(np.array([[60.0, 10, 10], [70, 5, 5]])), [[50 + 10 * SLOWLY, 10, 10], [70, 5, 5]])
+
+
+def test_hair_that_was_seen_is_found_again_where_the_light_is_weaker(canvas, plate):
+    first = find_hair(plate.image, canvas.original, plate.alpha, plate.landmarks, canvas.tones)
+    flat = canvas.original * [0.8, 1, 1] + [14, 0, 0]  # hair and skin nearer to each other
+    tones = [tone * [0.8, 1, 1] + [14, 0, 0] for tone in canvas.tones]
+    again = find_hair(plate.image, flat, plate.alpha, plate.landmarks, tones, first)
+    alone = find_hair(plate.image, flat, plate.alpha, plate.landmarks, tones)
+    both = (np.minimum(first.share, again.share).sum()) / np.maximum(first.share, again.share).sum()
+    assert both > 0.85 and abs(again.covered - first.covered) < abs(alone.covered - first.covered) + 1e-9
+
+
 def test_nothing_asked_is_nothing_done(canvas, plate):
     image, differs, change = edited(canvas, {})
     assert np.array_equal(image, plate.image) and not differs.any()
@@ -126,8 +144,9 @@ def test_more_is_read_where_more_is_asked(name, look, engine, plate):
     read = []
     for strength in (0.0, 1.0, 2.0):
         image, _, change = look(name, strength) if strength else (plate.image, None, None)
-        found = features(engine.morphable, image, plate.landmarks)
-        found["expression"] = found["expression"] + (0 if change is None else change.expression)
+        scale, turn, _ = plate.place
+        moved = 0 if change is None else np.tensordot(change.expression + np.zeros(64), engine.morphable.expression, axes=1)
+        found = features(engine.morphable, image, plate.landmarks + scale * moved @ turn.T if strength else plate.landmarks)
         read.append(readings(engine.appearance, found)[name])
     assert read[0] < read[1] < read[2]
 

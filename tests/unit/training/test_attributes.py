@@ -39,7 +39,6 @@ def portrait(rng, number, smile_along):
     }  # fmt: skip
     found = {name: rng.normal(size=size) for name, size in SIZES.items()}
     found["relief"][:9] += age
-    found["expression"] = expression
     found["lips"] = np.array([-5.0, 10.0, 3.0]) * (labels["lips"] == "coloured") + 0.3 * rng.normal(size=3)
     found["hair"] = np.array([0.9, 0.1, 0.2]) if age == 4 else np.array([0.4, 0.5, 0.8])
     facing = np.ones((SIDE, SIDE), np.float16)
