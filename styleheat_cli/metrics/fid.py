@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from .metric import Moment, Reading, Setting, blank, metric
+from .metric import Moment, Reading, Setting, View, blank, metric
 
 FEWEST = 2
 
@@ -52,8 +52,9 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     "fid",
     better="lower",
     protocol="inception-2015-12-05",
-    says="Fréchet distance of Inception features of all generated against all reference frames",
-    needs="reference pixels",
+    says="Fréchet distance of Inception features of all generated frames against all reference frames, or, without a "
+    "reference, against the sources, each as often as it has frames",
+    needs="real pixels",
     judge="inception",
     pooled=True,
 )
@@ -63,11 +64,18 @@ class Fid:
     def __init__(self, setting: Setting):
         self.features = setting.judges.get("inception")
         self.generated, self.real = Moments(), Moments()
+        self.still: tuple[View, np.ndarray] | None = None
 
     def update(self, moment: Moment) -> float | None:
         self.generated.add(self.features(moment.generated.area))
-        self.real.add(self.features(moment.reference.area))
+        self.real.add(self._of(moment.reference or moment.source))
         return None
+
+    def _of(self, real: View) -> np.ndarray:
+        """A still is looked at once."""
+        if self.still is None or self.still[0] is not real:
+            self.still = (real, self.features(real.area))
+        return self.still[1]
 
     def readings(self) -> list[Reading]:
         fewest = min(self.generated.count, self.real.count)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from styleheat_cli.metrics.fid import Moments, frechet_distance
+from styleheat_cli.metrics.fid import Fid, Moments, frechet_distance
 from styleheat_cli.metrics.identity import cosine
+from styleheat_cli.metrics.judges import Judges
+from styleheat_cli.metrics.metric import Moment, Setting, View
 from styleheat_cli.metrics.sync import sync_scores
 
 
@@ -34,6 +36,24 @@ def test_equal_sets_have_distance_0_and_a_moved_one_the_square_of_its_way():
     rows = np.random.default_rng(2).normal(size=(100, 5))
     assert frechet_distance(moments(rows), moments(rows)) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(moments(rows + 2), moments(rows)) == pytest.approx(5 * 4)
+
+
+def test_without_a_reference_the_source_is_the_real_picture_and_a_still_is_looked_at_once():
+    looked = []
+
+    def features(image):
+        looked.append(image.mean())
+        return np.array([[image.mean(), 1.0]])
+
+    def view(level):
+        return View(np.full((4, 4, 3), level, np.uint8))
+
+    photo, measure = view(10), Fid(Setting(judges=Judges({"inception": features})))
+    for level in (12, 14, 16):
+        measure.update(Moment(view(level), source=photo))
+    assert looked == [12, 10, 14, 16]
+    reading = measure.readings()[0]
+    assert reading.samples == 3 and reading.value == pytest.approx(4**2 + 4)  # the means' way squared, and the variance of 12, 14, 16
 
 
 def test_sync_finds_the_shift_of_the_sound_and_is_unsure_of_noise():
