@@ -57,7 +57,7 @@ AXES: Mapping[str, Mapping[str, float]] = {
     "brows_down": {"left_brow": -0.16, "right_brow": -0.16, "brows_apart": -0.03},
     "blink_left": {"left_eye": -1.0},
     "blink_right": {"right_eye": -1.0},
-    "squint": {"left_eye": -0.65, "right_eye": -0.65, "lower_lids": 0.01},
+    "squint": {"left_eye": -0.65, "right_eye": -0.65, "lower_lids": 0.015},
     "gaze_x": {"gaze_x": 1.0},
     "gaze_y": {"gaze_y": 1.0},
 }
