@@ -141,7 +141,6 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
     render, source = recipe.render, recipe.source
     start = plan.start_s if not plan.source.still else 0.0
     end = start + plan.duration_s if not plan.source.still and render.end is not None else None
-    inversion = engine.inversion(source.inversion, plan.source) if source.inversion else None
     shot = engine.shot(
         source.path,
         face=source.face,
@@ -152,7 +151,8 @@ def _edited(plan: Plan, engine: Engine, progress: Progress) -> Shot:
     )
     lasting = is_photo(plan.output) or bool(plan.drivers or plan.voice)
     scope = Scope(render.start, render.end, source.on_missing_face, progress, still=lasting, rate=render.rate)
-    shot = shot.with_(inversion=inversion)
+    if source.inversion:
+        shot = shot.with_(inversion=engine.inversion(source.inversion, shot))
     for step in recipe.steps:
         shot = step.apply(shot, engine, scope)
     return at_rate(shot, render.rate) if render.rate else shot

@@ -202,11 +202,11 @@ class Engine:
         mouth = mouth_of(self.voice, speech, shot.motion.times - shot.motion.times[0])
         return shot.with_(motion=speak(self.morphable, shot.own, shot.motion, mouth, gain))
 
-    def inversion(self, path: Path, clip: Clip) -> Inversion:
-        """A saved inversion of this very clip with this family. Raises InputError for any other."""
+    def inversion(self, path: Path, shot: Shot) -> Inversion:
+        """A saved inversion of this very face with this family. Raises InputError for any other."""
         from .inverting import given
 
-        return given(path, clip, self.family)
+        return given(path, shot, self.family)
 
     def render(self, shot: Shot, *, size: int | None = None, crop: bool = False) -> Iterator[Frame]:
         """The frames of the shot's motion, in order: full frames, or the aligned square of `size` pixels."""

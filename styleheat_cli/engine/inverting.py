@@ -23,6 +23,7 @@ from ..checkpoints.load import load_network
 from ..checkpoints.manifest import Family
 from ..checkpoints.store import cache_folder
 from ..errors import InputError, OutputError
+from ..face.coefficients import squares
 from ..networks.layers import resize
 from ..networks.stylegan2 import Generator
 from ..progress import Event, Progress, silent
@@ -44,13 +45,15 @@ from .inversion import (
 )
 
 if TYPE_CHECKING:
-    from ..shot import Clip
+    from ..shot import Shot
     from .engine import Engine
 
 log = logging.getLogger(__name__)
 
 MEASURES = ("perceptual", "prior")
 """Roles that tell the optimising inversion how near it is."""
+SAME_FACE = 0.05
+"""Share of its side by which a face's square may be elsewhere."""
 KEPT = 24
 """Inversions in the user's cache, the newest: 26 MB each with the published weights."""
 
@@ -127,13 +130,14 @@ def key_of(family: Family, roles: tuple[str, ...], image: np.ndarray, method: st
     return cache_key(image.tobytes(), digests, method, steps if method == "optimise" else 0)
 
 
-def given(path: Path, clip: Clip, family: Family) -> Inversion:
-    """A saved inversion, made from this very picture with this family.
+def given(path: Path, shot: Shot, family: Family) -> Inversion:
+    """A saved inversion, made from this very face with this family.
 
     Raises:
-        InputError: it is something else, or another picture's, or another family's.
+        InputError: it is something else, or another picture's, another face's or another family's.
     """
     inversion, notes = read_inversion(path)
+    clip = shot.clip
     again = f"make it anew with: styleheat invert {clip.path.name} -o {path.name} --weights {family.name}"
     if notes.get("family") != family.name:
         raise InputError(f"{path.name} was made with the {notes.get('family', 'unknown')} weights", file=path, hint=again)
@@ -142,7 +146,15 @@ def given(path: Path, clip: Clip, family: Family) -> Inversion:
             f"{path.name} is the inversion of {notes.get('source', 'another picture')}, not of {clip.path.name}",
             file=path, hint=again,
         )  # fmt: skip
+    theirs, mine = (np.array(text.split(), float) for text in (notes.get("square", "0 0 0"), square_of(shot)))
+    if np.abs(theirs - mine).max() > SAME_FACE * mine[0]:
+        raise InputError(f"{path.name} is the inversion of another face in {clip.path.name}", file=path, hint=f"{again} --face N")
     return inversion
+
+
+def square_of(shot: Shot) -> str:
+    """The square round a photo's face as text: its side and its middle in pixels."""
+    return " ".join(f"{value:.2f}" for value in squares(shot.face.crop[:1])[0])
 
 
 @torch.inference_mode()
@@ -191,7 +203,7 @@ def read_direction(path: Path, shape: Sequence[int]) -> Tensor:
 class Inverted:
     """A photo inverted: the inversion, the square (S, S, 3) uint8 that it is of, and the picture that it gives."""
 
-    clip: Clip
+    shot: Shot
     inversion: Inversion
     picture: np.ndarray
     given_back: np.ndarray
@@ -215,4 +227,4 @@ def invert_photo(
     picture = painter.picture(image, shot.face.crop[0].astype(np.float64))
     key = key_of(engine.family, painter.inverting, picture, method, steps)
     made = kept(key, lambda: painter.invert(picture, method, steps, progress))
-    return Inverted(shot.clip, made, picture, painter.given_back(made))
+    return Inverted(shot, made, picture, painter.given_back(made))

@@ -74,12 +74,13 @@ class Invert(Task):
         """The inversion, and the photo beside what comes back of it."""
         from .. import __version__
         from ..engine.inversion import write_inversion
+        from ..engine.inverting import square_of
         from ..media.output import part_of
         from ..media.sheet import side_by_side
         from ..media.still import save_image
 
-        source = {"source": self.path.name, "source_digest": made.clip.digest, "styleheat": __version__}
-        write_inversion(output, made.inversion, {**source, **about})
+        source = {"source": self.path.name, "source_digest": made.shot.clip.digest, "styleheat": __version__}
+        write_inversion(output, made.inversion, {**source, "square": square_of(made.shot), **about})
         with part_of(output.with_suffix(".png")) as part:
             save_image(part, side_by_side([made.picture, made.given_back], SHOWN), ".png", {})
 

@@ -15,7 +15,7 @@ from skimage import data
 
 from styleheat_cli.engine import Engine, bridge, inverting
 from styleheat_cli.engine.deep3d import Deep3D, upright
-from styleheat_cli.engine.inversion import Inversion, Inverter, read_inversion, write_inversion
+from styleheat_cli.engine.inversion import Inversion, Inverter, write_inversion
 from styleheat_cli.engine.published import Method, animate, motion_windows
 from styleheat_cli.engine.published_pass import Published, alike
 from styleheat_cli.engine.retarget import Controls
@@ -270,17 +270,19 @@ def test_an_inversion_is_made_once_made_anew_where_damaged_and_the_oldest_are_fo
     assert {path.name for path in kept.glob("*.safetensors")} == {"b.safetensors", "c.safetensors"}
 
 
-def test_a_saved_inversion_is_of_this_picture_and_family_or_refused(inversion, shot, published, tmp_path):
+def test_a_saved_inversion_is_of_this_face_and_family_or_refused(inversion, shot, published, tmp_path):
     path, family = tmp_path / "x.safetensors", published.family
-    notes = {"family": family.name, "source": shot.clip.path.name, "source_digest": shot.clip.digest}
+    notes = {
+        "family": family.name, "source": shot.clip.path.name, "source_digest": shot.clip.digest,
+        "square": inverting.square_of(shot),
+    }  # fmt: skip
     write_inversion(path, inversion, notes)
-    assert torch.equal(inverting.given(path, shot.clip, family).codes, inversion.codes)
+    assert torch.equal(inverting.given(path, shot, family).codes, inversion.codes)
     assert path.stat().st_mode & 0o044  # as other files that are written
-    for wrong in ({"family": "styleheat"}, {"source_digest": "0"}):
+    for wrong in ({"family": "styleheat"}, {"source_digest": "0"}, {"square": "200 50 80"}):
         write_inversion(path, inversion, {**notes, **wrong})
         with pytest.raises(InputError) as refused:
-            inverting.given(path, shot.clip, family)
+            inverting.given(path, shot, family)
         assert "styleheat invert astronaut.png" in refused.value.hint
-    assert read_inversion(path)[1]["source"] == "astronaut.png"
     with pytest.raises(InputError, match="cannot be read"):
-        inverting.given(Path(__file__), shot.clip, family)
+        inverting.given(Path(__file__), shot, family)
