@@ -19,7 +19,7 @@ from . import bench_chain, bench_published
 from .allocator import keep_freed_memory
 from .console import Talk, result, table, talking, tell
 from .demo import portrait, recipes_folder
-from .edits import Device, Dtype
+from .edits import Device, Dtype, help_of
 from .options import command
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ PUBLISHED_HEADER = ("case", "frames", "gigaflop", "cpu_s", "wall_s", "frames/s",
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("bench", help=f"{Bench.__doc__}\n\nExample: styleheat bench --frames 100")(
+    app.command("bench", help=help_of(Bench, "styleheat bench --frames 100"))(
         command(Bench, Talk, run=_run)
     )
 

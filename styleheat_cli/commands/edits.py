@@ -88,9 +88,10 @@ def listing_of(described: type[Edit]) -> str:
     )  # fmt: skip
 
 
-def help_of(described: type) -> str:
-    """What the help of a command says: the description, then an example."""
-    return f"{(described.__doc__ or '').strip()}\n\nExample: {described.example}"
+def help_of(described: type, example: str = "") -> str:
+    """What the help of a command says: the description, a line a paragraph, then an example, its own unless given."""
+    paragraphs = inspect.cleandoc(described.__doc__ or "").split("\n\n")
+    return "\n\n".join([*(" ".join(part.split()) for part in paragraphs), f"Example: {example or described.example}"])
 
 
 def _runner(described: type[Edit]):

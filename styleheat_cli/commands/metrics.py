@@ -10,11 +10,16 @@ from pydantic import Field
 
 from ..ops import Description, Flag
 from .console import Talk, result, result_json, talking
+from .edits import help_of
 from .options import command
 
 
 class Metrics(Description):
-    """Measure generated clips against real ones; works on the output of any tool."""
+    """Measure generated clips against real ones; works on the output of any tool.
+
+    Frames are compared by time, as far as the shorter clip reaches; pictures of one shape at the size of the smaller, others are
+    refused. Where a rule was needed, the result says so, as it says what was not measured and why.
+    """
 
     generated: Annotated[Path, Flag(unit="file")]
     """Clip to judge; or a folder of clips, or a .csv with columns generated, reference, driving, source, audio."""
@@ -47,7 +52,7 @@ EXAMPLE = "styleheat metrics --generated out.mp4 --reference real.mp4 --per-fram
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("metrics", help=f"{Metrics.__doc__}\n\nExample: {EXAMPLE}")(command(Metrics, Talk, run=metrics))
+    app.command("metrics", help=help_of(Metrics, EXAMPLE))(command(Metrics, Talk, run=metrics))
 
 
 def metrics(given: Metrics, talk: Talk) -> None:
