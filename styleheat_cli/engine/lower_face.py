@@ -9,7 +9,7 @@ from ..face.regions import CHIN, LIPS, MOUTH_CORNERS
 from .retarget import opening_rows
 
 FROM, FULLY = 1, 164  # points of the nose's tip and of the dent over the upper lip: between them the lower face begins
-ELSEWHERE = 8.0  # times that a point outside weighs in keeping still
+ELSEWHERE = 16.0  # times that a point outside weighs in keeping still
 UPPER_LIP, LOWER_LIP = 0, 17
 
 
@@ -31,7 +31,8 @@ def projection(model: Morphable) -> np.ndarray:
     cared = flat * np.repeat(care, 3)
     gram = cared @ flat.T
     wanted = (flat * np.repeat(care * share, 3)) @ flat.T
-    return np.linalg.solve(gram + 1e-5 * np.trace(gram) / len(gram) * np.eye(len(gram)), wanted)
+    part = np.linalg.solve(gram + 1e-5 * np.trace(gram) / len(gram) * np.eye(len(gram)), wanted)
+    return 2 * part - part @ part  # what a first pass leaves of the lower face, a second takes
 
 
 def measures(model: Morphable) -> np.ndarray:
