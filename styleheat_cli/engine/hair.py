@@ -33,17 +33,13 @@ THIN, THICK = 0.12, 0.32  # shares of the place for hair that must be hair for n
 
 @dataclass(frozen=True)
 class Hair:
-    """share (S, S) float32 in [0, 1]: how much of each pixel is hair; tones (4, 3) Lab of it, from dark to lit; covered: the
-    share of the head's top and sides that it takes."""
+    """share (S, S) float32 in [0, 1]: how much of each pixel is hair; tone (3,): Lab of most of what surely is, near the face;
+    tones (4, 3): Lab of all of it, from dark to lit; covered: the share of the head's top and sides that it takes."""
 
     share: np.ndarray
+    tone: np.ndarray
     tones: np.ndarray
     covered: float
-
-    @property
-    def tone(self) -> np.ndarray:
-        """(3,) Lab of most of it."""
-        return self.tones[1:3].mean(0)
 
 
 def find_hair(
@@ -74,7 +70,8 @@ def find_hair(
     odds, sure = _place_odds(across, up, near, face), seed
     rich = np.clip((covered - 0.4) / 0.2, 0, 1)
     odds = odds + rich * (FULL * _crown(up, face) + 1 - cv2.GaussianBlur(face, (0, 0), 2.0))
-    dark = _slowly(_tones(small[seed]), before and before.tones)[1:3, 0].mean() < skin[0][0] - MUCH_DARKER
+    tone = _slowly(np.median(small[seed], axis=0), before and before.tone)
+    dark = tone[0] < skin[0][0] - MUCH_DARKER
     odds = odds - GLARE * (small[..., 0] > skin[0][0] - 5) * (1.0 if dark else cv2.GaussianBlur(face, (0, 0), 2.0))
     for _ in range(ROUNDS):
         tones = _slowly(_tones(small[sure]), before and before.tones)
@@ -82,7 +79,7 @@ def find_hair(
         sure = seed | ((share > 0.6) & (from_skin > UNLIKE))
     share = cv2.resize(share * _hanging_together(share, seed, up) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     share = np.clip((refined(image, share, max(len(image) // 100, 4)) - 0.12) / 0.7, 0, 1)
-    return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), tones, covered)
+    return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), tone, tones, covered)
 
 
 def _slowly(now: Any, before: Any) -> Any:

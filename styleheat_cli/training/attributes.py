@@ -23,7 +23,7 @@ from ..engine.texture import SIDE, Atlas
 from ..errors import InputError
 from ..face.morphable import POINTS, Fit, Morphable, fit
 from ..face.regions import LIP_POINTS, NOSTRILS, OUTER_LIPS, OVAL
-from ..metrics.attributes import BLOCKS, columns, features, flattened, log_light
+from ..metrics.attributes import BLOCKS, SIZES, columns, features, flattened, log_light
 from .material import Tracked
 
 AGES = ("18-29", "30-39", "40-49", "50-59", "60+")
@@ -34,6 +34,7 @@ YAW = TERMS.index("yaw")
 MOST_TURNED = 0.6  # radians of yaw beyond which a portrait says nothing of one half of the face
 BLURS = (1, 2, 4, 8, 16)  # texels
 FOLDS = slice(2, 5)  # bands between 2 and 16 texels: folds, and no pores and no shading
+COLOURLESS = ("relief", "shape", "mouth")  # features that grey pictures have
 RIDGE = 2.0
 NOTHING = 0.01  # log lightness: a beard that darkens the jaw by less is none
 RESTING = 0.6  # head sizes round lips and outline within which a shape hardly changes
@@ -84,8 +85,9 @@ def labelled(model: Morphable, found: Iterator[Tracked], labels: dict[str, dict[
             continue
         image = portrait.pictures({0}, side)[0]
         texture, facing = Atlas(model).unwrapped(image, source_mesh(model, landmarks, fitted))
-        yield Labelled(said, said["lips"] != "unknown", fitted, log_light(texture).astype(np.float16),
-                       facing.astype(np.float16), features(model, image, landmarks))  # fmt: skip
+        coloured = said["lips"] != "unknown"
+        found_features = features(model, image, landmarks, SIZES if coloured else COLOURLESS)
+        yield Labelled(said, coloured, fitted, log_light(texture).astype(np.float16), facing.astype(np.float16), found_features)
 
 
 def learn(model: Morphable, faces: list[Labelled]) -> tuple[Appearance, dict[str, float]]:
