@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,21 +57,21 @@ def register(app: typer.Typer) -> None:
         run = _runner(described)
         made = command(Source, described, Render, MAKING, Running, Talk, run=run, arguments={"path": "SOURCE"})
         if described.listing():
-            made = with_listing(made, described)
+            made = with_listing(made, partial(listing_of, described))
         app.command(name, help=doc)(made)
         for alias in described.aliases:
             app.command(alias, help=f"The same as {name}.", hidden=True)(made)
 
 
-def with_listing(made: Callable[..., None], described: type[Edit]) -> Callable[..., None]:
+def with_listing(made: Callable[..., None], listing: Callable[[], str]) -> Callable[..., None]:
     """The command with `--list`, which tells what there is and needs nothing else."""
 
     def tell_all(wanted: bool) -> None:
         if wanted:
-            result(listing_of(described))
+            result(listing())
             raise typer.Exit
 
-    told = typer.Option("--list", is_eager=True, callback=tell_all, help="Tell what there is, with steps and ranges; do nothing else.")
+    told = typer.Option("--list", is_eager=True, callback=tell_all, help="Tell what there is; do nothing else.")
     signature = made.__signature__  # type: ignore[attr-defined]
     asked = inspect.Parameter("list_", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, told])
     made.__signature__ = signature.replace(parameters=[*signature.parameters.values(), asked])  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..ops import Description, Flag
 from .console import Talk, result, result_json, talking
-from .edits import help_of
+from .edits import help_of, with_listing
 from .options import command
 
 
@@ -32,7 +32,7 @@ class Metrics(Description):
     audio: Annotated[Path | None, Flag(unit="file")] = None
     """Sound that it should speak; its own unless told otherwise."""
     only: Annotated[tuple[str, ...], Flag(unit="metric")] = ()
-    """Measure only this metric; may be given many times."""
+    """Measure only this metric, as --list names them; may be given many times."""
     region: Literal["frame", "face"] = "frame"
     """Which pixels are compared: the whole frame, or the square round the reference's face that is the papers' crop."""
     offset: Annotated[float, Field(ge=-3600, le=3600), Flag(unit="seconds")] = 0.0
@@ -52,7 +52,18 @@ EXAMPLE = "styleheat metrics --generated out.mp4 --reference real.mp4 --per-fram
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("metrics", help=help_of(Metrics, EXAMPLE))(command(Metrics, Talk, run=metrics))
+    app.command("metrics", help=help_of(Metrics, EXAMPLE))(with_listing(command(Metrics, Talk, run=metrics), listing))
+
+
+def listing() -> str:
+    """Every metric: its name and protocol, where the ideal lies, what it needs, and what it is."""
+    from ..metrics import CATALOGUE
+    from ..metrics.report import ARROWS
+
+    specs = [entry.spec for entry in CATALOGUE.values()]
+    heads = [f"{spec.printed} {ARROWS[spec.better]} {spec.unit}".rstrip() for spec in specs]
+    judges = [f"; asks {spec.judge}" if spec.judge else "" for spec in specs]
+    return "\n".join(f"{head}\n    {spec.says}{judge}" for head, spec, judge in zip(heads, specs, judges, strict=True))
 
 
 def metrics(given: Metrics, talk: Talk) -> None:

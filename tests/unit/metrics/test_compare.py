@@ -152,6 +152,16 @@ def test_a_cut_is_no_shake(folder, tmp_path):
     assert values(jitter[0])["warp-error"].value < 0.1  # the cut itself would be a thousand times as much
 
 
+def test_the_list_tells_every_metric_and_needs_no_clip(capfd):
+    from styleheat_cli.app import run
+    from styleheat_cli.metrics import CATALOGUE
+
+    assert run(["metrics", "--list"]) == 0
+    told = capfd.readouterr().out
+    for entry in CATALOGUE.values():
+        assert f"{entry.spec.printed} " in told and entry.spec.says in told
+
+
 def test_an_unknown_metric_is_a_wrong_option(folder):
     with pytest.raises(RecipeError, match="fidd"):
         compare(Pair(folder / "same.mp4"), How(("fidd",)))
