@@ -51,35 +51,67 @@ def find_hair(
     image (S, S, 3) uint8, lab (S, S, 3) float32 of it, alpha (S, S) the person's matte, landmarks (478, 3) px,
     skin: Lab tones (3,) of this face's skin, the cheeks' first; before: the hair of the frame before, whose tones change slowly.
     """
-    scale = WORK / len(image)
-    small = cv2.resize(lab, (WORK, WORK), interpolation=cv2.INTER_AREA)
-    person = cv2.resize(alpha, (WORK, WORK), interpolation=cv2.INTER_AREA)
-    points = landmarks[:, :2] * scale
-    across, up = _head_axes(points)
-    face = drawn(points[list(OVAL)], (WORK, WORK))
-    from_skin = np.min([_skin_distance(small, tone) for tone in skin], axis=0)
-    near = np.hypot(across / 3.1, (up - 0.4) / 3.8)
-    place = (person > 0.8) & (cv2.dilate(face, np.ones((5, 5))) < 0.05) & (up > 0.3) & (near < 1)
-    seed = place & (from_skin > UNLIKE)
-    if before is not None:
-        seed |= place & (_hair_distance(small, before.tones) < KNOWN) & (from_skin > UNLIKE / 2)
-    covered = _slowly(seed.sum() / max(place.sum(), 1), before and before.covered)
+    head = _Head.of(lab, alpha, landmarks, skin)
+    seed = head.surely_hair(before)
+    covered = _slowly(seed.sum() / max(head.place.sum(), 1), before and before.covered)
     amount = np.clip((covered - THIN) / (THICK - THIN), 0, 1)
     if seed.sum() < FEWEST or amount == 0:
         return None
-    odds, sure = _place_odds(across, up, near, face), seed
-    rich = np.clip((covered - 0.4) / 0.2, 0, 1)
-    odds = odds + rich * (FULL * _crown(up, face) + 1 - cv2.GaussianBlur(face, (0, 0), 2.0))
-    tone = _slowly(np.median(small[seed], axis=0), before and before.tone)
-    dark = tone[0] < skin[0][0] - MUCH_DARKER
-    odds = odds - GLARE * (small[..., 0] > skin[0][0] - 5) * (1.0 if dark else cv2.GaussianBlur(face, (0, 0), 2.0))
+    tone = _slowly(np.median(head.lab[seed], axis=0), before and before.tone)
+    odds, sure = head.odds(covered, tone, skin[0]), seed
     for _ in range(ROUNDS):
-        tones = _slowly(_tones(small[sure]), before and before.tones)
-        share = _likely(small, tones, from_skin, odds) * np.clip(1.3 * person - 0.15, 0, 1) * _fading(up)
-        sure = seed | ((share > 0.6) & (from_skin > UNLIKE))
-    share = cv2.resize(share * _hanging_together(share, seed, up) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        tones = _slowly(_tones(head.lab[sure]), before and before.tones)
+        share = _likely(head.lab, tones, head.from_skin, odds) * np.clip(1.3 * head.person - 0.15, 0, 1) * _fading(head.up)
+        sure = seed | ((share > 0.6) & (head.from_skin > UNLIKE))
+    share = cv2.resize(share * _hanging_together(share, seed, head.up) * amount, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     share = np.clip((refined(image, share, max(len(image) // 100, 4)) - 0.12) / 0.7, 0, 1)
     return Hair(share.astype(np.float32) * np.clip(1.1 * alpha, 0, 1), tone, tones, covered)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """A head at 256 pixels, (256, 256) each: its colours (Lab), how much is person, how unlike the skin it is in spreads, where it
+    is across and up from the face's middle in head sizes, how much is face."""
+
+    lab: np.ndarray
+    person: np.ndarray
+    from_skin: np.ndarray
+    across: np.ndarray
+    up: np.ndarray
+    face: np.ndarray
+
+    @classmethod
+    def of(cls, lab: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, skin: list[np.ndarray]) -> _Head:
+        points = landmarks[:, :2] * (WORK / len(lab))
+        small, person = (cv2.resize(each, (WORK, WORK), interpolation=cv2.INTER_AREA) for each in (lab, alpha))
+        from_skin = np.min([_skin_distance(small, tone) for tone in skin], axis=0)
+        return cls(small, person, from_skin, *_head_axes(points), drawn(points[list(OVAL)], (WORK, WORK)))
+
+    @property
+    def near(self) -> np.ndarray:
+        """1 at the edge of where a head's hair may be."""
+        return np.hypot(self.across / 3.1, (self.up - 0.4) / 3.8)
+
+    @property
+    def place(self) -> np.ndarray:
+        """Bool: the top and the sides of the head, where hair is if there is any."""
+        beside = cv2.dilate(self.face, np.ones((5, 5))) < 0.05
+        return (self.person > 0.8) & beside & (self.up > 0.3) & (self.near < 1)
+
+    def surely_hair(self, before: Hair | None) -> np.ndarray:
+        """Bool: what is in that place and unlike the skin, or like the hair that is known."""
+        unlike = self.from_skin > UNLIKE
+        if before is not None:
+            unlike |= (_hair_distance(self.lab, before.tones) < KNOWN) & (self.from_skin > UNLIKE / 2)
+        return self.place & unlike
+
+    def odds(self, covered: float, tone: np.ndarray, cheek: np.ndarray) -> np.ndarray:
+        """What the place says for and against hair, and light on it: on a head that is covered, of this tone."""
+        rich = np.clip((covered - 0.4) / 0.2, 0, 1)
+        softly = cv2.GaussianBlur(self.face, (0, 0), 2.0)
+        odds = _place_odds(self.across, self.up, self.near, self.face) + rich * (FULL * _crown(self.up, self.face) + 1 - softly)
+        against = 1.0 if tone[0] < cheek[0] - MUCH_DARKER else softly
+        return odds - GLARE * (self.lab[..., 0] > cheek[0] - 5) * against
 
 
 def _slowly(now: Any, before: Any) -> Any:
