@@ -279,6 +279,24 @@ def test_finished_outputs_are_measured_by_the_command(data, tmp_path, capfd, req
     assert json.loads((tmp_path / "out" / "results.json").read_text("utf-8")) == content
 
 
+@pytest.mark.slow
+def test_peers_published_results_stand_in_one_table(shared, request, tmp_path, capfd):
+    from styleheat_cli.app import run
+
+    if not (shared / "peers").is_dir():
+        pytest.skip(f"no results of other tools at {shared / 'peers'}")
+    recipe = request.config.rootpath / "recipes" / "evaluate" / "reenact-peers.yaml"
+    arguments = ["evaluate", str(recipe), "--data", str(shared / "peers"), "--no-ours", "--seconds", "0.3", "--only", "m-lmd",
+                 "--only", "aed", "-o", str(tmp_path), "-q", "--json"]  # fmt: skip
+    assert run(arguments) == 0
+    tasks = json.loads(capfd.readouterr().out)["tasks"]
+    assert list(tasks["cross-id"]["methods"]) == ["LivePortrait"]
+    same = tasks["same-id"]["methods"]
+    assert list(same) == [STILL, "StyleHEAT", "FOMM", "PIRender", "HyperReenact", "StyleGANDirections"]
+    still, styleheat = (same[name]["metrics"]["m-lmd[lips 40, centred @256]"] for name in (STILL, "StyleHEAT"))
+    assert still["pairs"] == 4 and styleheat["pairs"] == 2 and 0.5 < styleheat["value"] < 2 < still["value"]
+
+
 def test_the_commit_is_the_checkouts_own(request):
     if not (request.config.rootpath / ".git").is_dir():
         pytest.skip("not a checkout")
