@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..face.axes import AXES, change
-from ..face.morphable import Morphable, openings
+from ..face.axes import AXES, NAMES, change, directions
+from ..face.morphable import Morphable, openings, pose_terms
 from ..shot import ANGLES, EXPRESSION, MotionTrack
 from .retarget import Region, region_projections
 
@@ -63,9 +63,17 @@ def moved(model: Morphable, motion: MotionTrack, wanted: Mapping[str | int, np.n
         shift = np.stack([wanted.get(name, still) for name in ("shift_x", "shift_y")], axis=-1)
         coeffs[:, 67:69] += shift * coeffs[:, 69:70]
         coeffs[:, 69] *= np.exp(wanted.get("zoom", still))
+        coeffs[:, EXPRESSION] += _unbent(model, motion.angles, coeffs[:, ANGLES])
     if region != "pose":
         coeffs[:, EXPRESSION] += _only(model, _expression(model, motion, wanted), region)
     return motion.with_(coeffs=coeffs.astype(np.float32))
+
+
+def _unbent(model: Morphable, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(T, 64) what keeps lids and lips as far apart as they were before a turn, angles (T, 3): detected landmarks bend with the
+    pose, and the model with them, so that lips would part as a face looks up."""
+    bent = (pose_terms(after) - pose_terms(before)) @ openings(model.posed)  # [T 3]
+    return -bent @ directions(model)[[NAMES.index(name) for name in ("left_eye", "right_eye", "lips_apart")]]
 
 
 def _expression(model: Morphable, motion: MotionTrack, wanted: Mapping[str | int, np.ndarray]) -> np.ndarray:

@@ -50,7 +50,14 @@ def test_angles_zoom_and_shift_are_added_in_their_units(model):
     turned = np.degrees(made.coeffs[:, ANGLES]) / [*POSE.values()]
     assert turned == pytest.approx(np.array([[0, 10, 0], [0, 20, 0], [-5, 0, 90]]), abs=1e-4)
     assert made.coeffs[:, TRANSLATION] == pytest.approx(np.array([[0.35, 0, 0.25], [0.1, 0, 0.5], [0.1, 0, 0.25]]), abs=1e-6)
-    assert (made.coeffs[:, EXPRESSION] == 0).all()
+
+
+@pytest.mark.parametrize("angles", [{"pitch": 15.0}, {"pitch": -15.0, "yaw": 20.0}])
+def test_a_turn_leaves_lids_and_lips_as_they_were(model, angles):
+    made = moved(model, track(1), {name: np.array([degrees]) for name, degrees in angles.items()}, "pose")
+    nobody = np.zeros(len(model.identity))
+    kept, bent = (openings(model.shape(nobody, expression, made.angles))[0] for expression in (made.expression, 0 * made.expression))
+    assert kept == pytest.approx(openings(model.mean), abs=1e-6) and np.abs(bent - kept).max() > 0.04
 
 
 def test_coefficients_are_added_as_they_are(model):
@@ -60,7 +67,7 @@ def test_coefficients_are_added_as_they_are(model):
 
 @pytest.mark.parametrize(("region", "still"), [("pose", EXPRESSION), ("expression", slice(64, 73))])
 def test_a_region_leaves_the_rest_as_it_was(model, region, still):
-    wanted = {"yaw": np.full(3, 10.0), "zoom": np.full(3, 0.1), "smile": np.ones(3)}
+    wanted = {"roll": np.full(3, 10.0), "zoom": np.full(3, 0.1), "smile": np.ones(3)}
     before, made = track(), moved(model, track(), wanted, region)
     assert (made.coeffs[:, still] == before.coeffs[:, still]).all() and (made.coeffs != before.coeffs).any()
 
