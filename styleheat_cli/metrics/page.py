@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .report import ARROWS
-from .tables import SHOWN, reading_of, row
+from .tables import SHOWN, beside, reading_of, row
 
 STYLE = """
 body { font: 14px/1.4 sans-serif; margin: 2em; max-width: 100em }
@@ -41,6 +41,7 @@ def _task(folder: Path, task: str, result: Mapping[str, Any]) -> str:
     for name, each in methods.items():
         rows = [row(case, {"metrics": metrics}, columns) for case, metrics in each.get("pairs", {}).items()]
         parts.append(f"<h3>{escape(name)}, case by case</h3>{_table(head, rows)}" if rows else "")
+    parts += [f"<pre>{escape(text)}</pre>" for text in beside(task, methods)]
     failed = "".join(f"<li>{escape(case)}: {escape(why)}" for case, why in result.get("failed", {}).items())
     parts.append(f"<h3>Failed</h3><ul>{failed}</ul>" if failed else "")
     sheets = sorted((folder / task).glob("*.png"))

@@ -56,9 +56,12 @@ def _task(task: str, result: Mapping[str, Any]) -> str:
     lines += _not_measured(SHOWN[task], columns, methods)
     if result.get("failed"):
         lines += [f"failed: {case}: {why}" for case, why in result["failed"].items()]
-    for table in BESIDE.get(task, ()):
-        lines += ["", *_published(table, methods)]
-    return "\n".join(lines)
+    return "\n\n".join(["\n".join(lines), *beside(task, methods)])
+
+
+def beside(task: str, methods: Mapping[str, Any]) -> list[str]:
+    """The papers' tables of a task, ours below their rows, as text."""
+    return ["\n".join(_published(table, methods)) for table in BESIDE.get(task, ())]
 
 
 def _header(columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:
