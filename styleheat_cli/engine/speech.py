@@ -19,6 +19,7 @@ from .retarget import calm_of, opening_rows
 BLOCK = 4000  # rows heard at once: memory stays flat in the speech's length
 SILENCE = -3.4  # log10 of the mel magnitude (the loudest band) under which nothing sounds
 STEADY, SWING_S = 0.25, 1.0  # log10 of the magnitude by which a voice at least rises and falls within so long
+EAGER_S = 0.045  # seconds by which the network's mouth is ahead of real ones (mean lag of opening and width, held-out speakers)
 EARLY_S = 0.2  # seconds by which a mouth moves before its voice is heard, and after it was
 SOFT_S = 0.05  # standard deviation of how it comes and goes
 STRESS = 1.6  # times that a mouth moves farther than its most likely movement, which is always the smaller one
@@ -43,7 +44,7 @@ def mouth_of(network: Network, speech: Speech, times: np.ndarray) -> Mouth:
     at = np.arange(len(said)) / speech.rate
     voice = spoken(_probable(said[:, count]), speech)
     rows = np.column_stack([said[:, :count] @ network.basis.cpu().numpy(), voice, meeting(said, count)])
-    found = np.stack([np.interp(times, at, column, right=column[-1]) for column in rows.T], axis=-1)
+    found = np.stack([np.interp(times - EAGER_S, at, column, right=column[-1]) for column in rows.T], axis=-1)
     inside = (times >= 0) & (times < speech.length_s + EARLY_S)
     sure = np.clip((found[:, -1] - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
     return Mouth(found[:, :64], found[:, 64] * inside, sure)
