@@ -25,6 +25,7 @@ CROWNS = 0.4  # head sizes above the line of closed lips up to which teeth are d
 IVORY, TINT = np.array([1.02, 1.0, 0.95]), 0.3  # of teeth against the light; share of the skin's colour that they take on
 SHADED_WHITE, BRIGHTEST = 1.2, 235  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
 SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
+COLOURED = 0.12  # saturation from which a skin is in colour
 LEAST = 0.08  # head sizes that an opening counts at least
 CHEEKS = (50, 280, 101, 330)
 DARK = (0.2, 0.55)  # brightness behind the teeth and over the tongue, against the teeth's
@@ -39,7 +40,8 @@ Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pix
 class Teeth:
     """What lies between a source's lips: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, share (h, w) float32 how much of
     each pixel is teeth, the plane (2, 3) that they are taken to lie in, from canonical x, y to pixels of the crop, and its
-    depth, the lips' inner rim (20, 2) in that plane, how much of it is jaw, and whether an upper lip that rises takes them along."""
+    depth, the lips' inner rim (20, 2) in that plane, how much colour the picture has (0: grey, 1: a face's), how much of it is
+    jaw, and whether an upper lip that rises takes them along."""
 
     patch: np.ndarray
     share: np.ndarray
@@ -47,6 +49,7 @@ class Teeth:
     plane: np.ndarray
     depth: float
     rim: np.ndarray
+    colour: float
     jaw: float = 0.0
     lifts: bool = True
 
@@ -63,7 +66,19 @@ def teeth_of(plate: Plate) -> Teeth:
     if height < PARTED * plate.side / 512:
         return _likely(plate, plane, depth, rim)
     jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    return _seen(plate, outline, Teeth(plate.image, plate.alpha, outline[0], plane, depth, rim, jaw))
+    return _seen(plate, outline, Teeth(plate.image, plate.alpha, outline[0], plane, depth, rim, colourfulness(plate), jaw))
+
+
+def colourfulness(plate: Plate) -> float:
+    """0 for a grey picture to 1 for one in colour, by the skin of the cheeks."""
+    skin = _skin(plate)
+    return float(np.clip((skin.max() - skin.min()) / max(skin.max(), 1) / COLOURED, 0, 1))
+
+
+def _skin(plate: Plate) -> np.ndarray:
+    """(3,) RGB of the cheeks."""
+    cheeks = plate.landmarks[list(CHEEKS), :2].clip(0, plate.side - 1).astype(int)
+    return plate.image[cheeks[:, 1], cheeks[:, 0]].astype(np.float64).mean(0)
 
 
 def plane_of(place: Place, depth: float) -> np.ndarray:
@@ -102,7 +117,7 @@ def _likely(plate: Plate, plane: np.ndarray, depth: float, rim: np.ndarray) -> T
     colours = (1 - gum[..., None]) * brightness[..., None] * _ivory(plate) + gum[..., None] * pink
     soft = softness(plate)
     patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
-    return Teeth(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low, plane, depth, rim, lifts=False)
+    return Teeth(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low, plane, depth, rim, colourfulness(plate), lifts=False)
 
 
 def softness(plate: Plate) -> float:
@@ -122,11 +137,10 @@ def softness(plate: Plate) -> float:
 def _ivory(plate: Plate) -> np.ndarray:
     """(3,) RGB of teeth in this light: as bright as the white of the eyes, which lids shade, or as the skin of the cheeks
     where that is brighter, and a little of its colour."""
-    cheeks = plate.landmarks[list(CHEEKS), :2].clip(0, plate.side - 1).astype(int)
-    skin = plate.image[cheeks[:, 1], cheeks[:, 0]].astype(np.float64).mean(0)
+    skin = _skin(plate)
     whites = [np.percentile(eyeball.patch.mean(-1), 92) for eyeball in plate.eyeballs if eyeball is not None]
     light = max(skin.mean(), SHADED_WHITE * float(np.mean(whites or [0])))
-    return min(light, BRIGHTEST) * IVORY * (skin / skin.mean()) ** TINT
+    return min(light, BRIGHTEST) * IVORY ** colourfulness(plate) * (skin / skin.mean()) ** TINT
 
 
 def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> None:
@@ -146,12 +160,19 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
     above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
-    behind = _shaded(part, inside * (1 - beside), depth, float(np.percentile(teeth.patch.mean(-1), 80)))
+    plain = _toned(part, inside, teeth.colour)
+    behind = _shaded(plain, inside * (1 - beside), depth, float(np.percentile(teeth.patch.mean(-1), 80)), RED**teeth.colour)
     share = np.minimum(share, inside)
     part[:] = cv2.blendLinear(seen, behind, share, 1 - share)
 
 
-def _shaded(image: np.ndarray, share: np.ndarray, depth: np.ndarray, bright: float) -> np.ndarray:
+def _toned(image: np.ndarray, share: np.ndarray, colour: float) -> np.ndarray:
+    """(h, w, 3) uint8: the picture with so much of its colour left where `share` says so: what was made up knows colours only."""
+    grey = image.mean(-1, keepdims=True)
+    return np.round(image + (1 - colour) * share[..., None] * (grey - image)).astype(np.uint8)
+
+
+def _shaded(image: np.ndarray, share: np.ndarray, depth: np.ndarray, bright: float, red: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8: the picture no brighter than the inside of a mouth with such bright teeth, where `share` says so.
 
     depth (h, w): 0 behind the teeth, where it is darkest, to 1 at the lower lip, where the tongue is.
@@ -159,7 +180,7 @@ def _shaded(image: np.ndarray, share: np.ndarray, depth: np.ndarray, bright: flo
     dark, tongue = DARK
     most = bright * (dark + (tongue - dark) * depth**2) / np.maximum(cv2.GaussianBlur(image, (0, 0), 2).mean(-1), 1)
     factor = 1 - share * (1 - np.minimum(most, 1))
-    return np.clip(image * factor[..., None] ** RED + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(image * factor[..., None] ** red + 0.5, 0, 255).astype(np.uint8)
 
 
 def _source_of(

@@ -64,3 +64,14 @@ def test_crowns_are_alike_on_both_sides_and_end_below_the_lips():
     assert down[np.flatnonzero(front > 0.5)[-1], 0] == pytest.approx(SHOWN, abs=1 * MM)
     assert brightness[200, 200] < 0.9 * brightness[200, 240], "a line parts the two in the middle"
     assert gum[0, 240] == 1 and gum[200, 240] == 0
+
+
+@pytest.mark.parametrize("which", ["plate", "closed"])
+def test_a_grey_photo_has_a_grey_mouth(request, which, model, plate, fitted):
+    own = request.getfixturevalue(which)
+    grey = replace(own, image=own.image.mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1))
+    image = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)  # whatever was made up
+    points = target(model, plate, fitted, 0.5 * jaw_drop(model))
+    show(teeth_of(grey), image, points, plate.place)
+    inside = drawn(points[LIPS, :2], (512, 512)) == 1
+    assert np.ptp(image[inside].astype(int), axis=-1).mean() < 12
