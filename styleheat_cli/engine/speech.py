@@ -25,7 +25,7 @@ SOFT_S = 0.05  # standard deviation of how it comes and goes
 STRESS = 1.6  # times that a mouth moves farther than its most likely movement, which is always the smaller one
 LOW, WITHIN_S, CONTRAST = 0.6, 0.75, 1.8  # share taken off of the least gap within so long; times what is left of the gap
 SEALED, AJAR = 0.03, 0.1  # head sizes by which closed lips press on each other, and gap at which they no longer do
-SURE = (0.42, 0.62)  # probabilities from which lips draw together, and wholly meet
+SURE = (0.35, 0.5)  # probabilities from which lips draw together, and wholly meet
 
 
 @dataclass(frozen=True)
