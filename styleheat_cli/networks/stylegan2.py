@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .layers import EqualLinear, FusedLeakyReLU, ModulatedConv2d, blur_kernel, upfirdn
 from .warper import warp
@@ -197,11 +198,20 @@ class Generator(nn.Module):
         return Synthesis(level.rgb, codes, f)
 
     def enter(self, f: Tensor, codes: Tensor, rgb: Tensor) -> Tensor:
-        """The picture from a finished feature f and the picture below it (`skip`): nothing else matters."""
+        """The picture from a finished feature f and the picture below it (`skip`): nothing else matters.
+
+        Where gradients are wanted, each level is computed again on the way back: at 1024 px keeping all of them takes 2 GB more.
+        """
         x, rgb = self._finish(self.entry_level, f, codes, rgb)
         for level in range(self.entry_level + 1, self.levels):
-            x, rgb = self._finish(level, self._double(level, x, codes), codes, rgb)
+            if torch.is_grad_enabled():
+                x, rgb = checkpoint(self._raise, level, x, codes, rgb, use_reentrant=False)
+            else:
+                x, rgb = self._raise(level, x, codes, rgb)
         return rgb
+
+    def _raise(self, level: int, x: Tensor, codes: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        return self._finish(level, self._double(level, x, codes), codes, rgb)
 
     def skip(self, codes: Tensor) -> Tensor:
         """The (N, 3, 32, 32) picture of the levels below f."""
