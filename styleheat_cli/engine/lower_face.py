@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.morphable import Morphable
-from ..face.regions import CHIN, LIPS, MOUTH_CORNERS
-from .retarget import opening_rows
+from ..face.regions import CHIN, LIPS
+from .retarget import opening_rows, width_row
 
 FROM, FULLY = 1, 164  # points of the nose's tip and of the dent over the upper lip: between them the lower face begins
 ELSEWHERE = 16.0  # times that a point outside weighs in keeping still
@@ -38,10 +38,9 @@ def projection(model: Morphable) -> np.ndarray:
 def measures(model: Morphable) -> np.ndarray:
     """(4, 64): how each expression component opens the lips, widens the mouth, lowers the jaw and brings the lips forward,
     in head sizes."""
-    left, right = MOUTH_CORNERS
     e = model.expression
     return np.stack([
-        opening_rows(model)[2], e[:, right, 0] - e[:, left, 0], e[:, CHIN, 1], -(e[:, UPPER_LIP, 2] + e[:, LOWER_LIP, 2]) / 2,
+        opening_rows(model)[2], width_row(model), e[:, CHIN, 1], -(e[:, UPPER_LIP, 2] + e[:, LOWER_LIP, 2]) / 2,
     ])  # fmt: skip
 
 

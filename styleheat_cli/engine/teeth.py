@@ -7,7 +7,7 @@ above; what lies low in a wide open mouth follows the jaw. Where a photo's mouth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -40,8 +40,8 @@ Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pix
 class Teeth:
     """What lies between a source's lips: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, share (h, w) float32 how much of
     each pixel is teeth, the plane (2, 3) that they are taken to lie in, from canonical x, y to pixels of the crop, and its
-    depth, the lips' inner rim (20, 2) in that plane, how much colour the picture has (0: grey, 1: a face's), how much of it is
-    jaw, and whether an upper lip that rises takes them along."""
+    depth, the lips' inner rim (20, 2) in that plane, how bright they are in levels, how much colour the picture has (0: grey,
+    1: a face's), how much of it is jaw, and whether an upper lip that rises takes them along."""
 
     patch: np.ndarray
     share: np.ndarray
@@ -49,9 +49,10 @@ class Teeth:
     plane: np.ndarray
     depth: float
     rim: np.ndarray
+    bright: float
     colour: float
-    jaw: float = 0.0
-    lifts: bool = True
+    jaw: float
+    lifts: bool
 
 
 def teeth_of(plate: Plate) -> Teeth:
@@ -64,9 +65,13 @@ def teeth_of(plate: Plate) -> Teeth:
     plane = plane_of(plate.place, depth)
     rim = _unmapped(plane, outline)
     if height < PARTED * plate.side / 512:
-        return _likely(plate, plane, depth, rim)
-    jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    return _seen(plate, outline, Teeth(plate.image, plate.alpha, outline[0], plane, depth, rim, colourfulness(plate), jaw))
+        patch, share, corner = _likely(plate, outline, plane, rim)
+        jaw, lifts = 0.0, False
+    else:
+        patch, share, corner = _seen(plate, outline)
+        jaw, lifts = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1)), True
+    bright = float(np.percentile(patch.mean(-1), 80))
+    return Teeth(patch, share, corner, plane, depth, rim, bright, colourfulness(plate), jaw, lifts)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -92,21 +97,22 @@ def _unmapped(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (points - plane[:, 2]) @ np.linalg.inv(plane[:, :2]).T
 
 
-def _seen(plate: Plate, outline: np.ndarray, teeth: Teeth) -> Teeth:
-    """The inside of an open mouth, but for the lips' edge."""
+def _seen(plate: Plate, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patch, share and corner of the inside of an open mouth, but for the lips' edge."""
     unit = plate.side / 512
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, plate.side)
     patch = plate.image[low[1] : high[1], low[0] : high[0]]
     size = 2 * round(RIM * unit) + 1
     share = cv2.erode(drawn(outline - low, patch.shape[:2]), np.ones((size, size)), borderValue=0)
-    return replace(teeth, patch=patch.copy(), share=cv2.GaussianBlur(share, (0, 0), 0.7 * unit), corner=low)
+    return patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), low
 
 
-def _likely(plate: Plate, plane: np.ndarray, depth: float, rim: np.ndarray) -> Teeth:
-    """Drawn upper teeth, hidden behind closed lips."""
+def _likely(
+    plate: Plate, outline: np.ndarray, plane: np.ndarray, rim: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patch, share and corner of drawn upper teeth, hidden behind closed lips."""
     unit, size = plate.side / 512, plate.place[0]
-    outline = plate.landmarks[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - [4 * unit, CROWNS * size]).astype(int)
     high = np.ceil(outline.max(0) + [4 * unit, CROWNS * size / 3]).astype(int)
     places = np.stack(np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5), -1)
@@ -117,7 +123,7 @@ def _likely(plate: Plate, plane: np.ndarray, depth: float, rim: np.ndarray) -> T
     colours = (1 - gum[..., None]) * brightness[..., None] * _ivory(plate) + gum[..., None] * pink
     soft = softness(plate)
     patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
-    return Teeth(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low, plane, depth, rim, colourfulness(plate), lifts=False)
+    return patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low
 
 
 def softness(plate: Plate) -> float:
@@ -148,7 +154,8 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     outline = target[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
-    if (high <= low).any() or parted(outline * (512 / len(image))) <= 0:
+    apart = parted(outline * (512 / len(image)))
+    if (high <= low).any() or apart <= 0:
         return
     part = image[low[1] : high[1], low[0] : high[0]]
     at, way = _source_of(teeth, target, place, low, part.shape[:2])
@@ -156,12 +163,12 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     seen = cv2.remap(teeth.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     share = cv2.remap(teeth.share, at, None, cv2.INTER_LINEAR, borderValue=0)
     size = 2 * round(RIM * len(image) / 1024) + 1
-    inside = parted(outline * (512 / len(image))) * cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
+    inside = apart * cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
     above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
     plain = _toned(part, inside, teeth.colour)
-    behind = _shaded(plain, inside * (1 - beside), depth, float(np.percentile(teeth.patch.mean(-1), 80)), RED**teeth.colour)
+    behind = _shaded(plain, inside * (1 - beside), depth, teeth.bright, RED**teeth.colour)
     share = np.minimum(share, inside)
     part[:] = cv2.blendLinear(seen, behind, share, 1 - share)
 

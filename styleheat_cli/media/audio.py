@@ -6,7 +6,9 @@ import wave
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.container import InputContainer
 
 from ..errors import InputError
 from ..shot import Speech
@@ -25,6 +27,14 @@ QUIETEST = -2.0  # log10 of the mel magnitude of a voice's louder moments; a sou
 DEEPEST = 4.0  # of the same logarithm, under the louder moments: nothing below is told apart
 
 
+def _sound_of(source: InputContainer, path: Path) -> av.AudioStream:
+    """The sound stream of an open file. Raises InputError where it has none."""
+    stream = sound_stream(source)
+    if stream is None:
+        raise InputError(f"{path.name} has no sound", file=path, hint="give a file with sound, such as wav, mp3 or mp4")
+    return stream
+
+
 def samples(
     path: Path | str, rate: int | None = None, start_s: float = 0, end_s: float | None = None
 ) -> tuple[np.ndarray, int]:
@@ -36,9 +46,7 @@ def samples(
     path = Path(path)
     origin = zero_of(path)
     with opened(path) as source:
-        stream = sound_stream(source)
-        if stream is None:
-            raise InputError(f"{path.name} has no sound", file=path, hint="give a file with sound, such as wav, mp3 or mp4")
+        stream = _sound_of(source, path)
         rate = rate or stream.codec_context.sample_rate
         length = None if end_s is None else round((seconds(end_s) - seconds(start_s)) * rate)
         pieces = _mono(source, stream, path, rate, origin + seconds(start_s), length)
@@ -103,9 +111,7 @@ def length_of(path: Path | str) -> Fraction:
     path = Path(path)
     origin = zero_of(path)
     with opened(path) as source:
-        stream = sound_stream(source)
-        if stream is None:
-            raise InputError(f"{path.name} has no sound", file=path, hint="give a file with sound, such as wav, mp3 or mp4")
+        stream = _sound_of(source, path)
         packets = [p for p in until_broken(source.demux(stream)) if p.pts is not None and p.size]
         ends = [(p.pts + (p.duration or 0)) * p.time_base for p in packets]
     return max(ends, default=origin) - origin

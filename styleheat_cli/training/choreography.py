@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.retarget import opening_rows
+from ..engine.retarget import opening_rows, width_row
 from ..face.morphable import Morphable, openings
 from ..face.regions import MOUTH_CORNERS
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
@@ -75,6 +75,5 @@ def _speech(times: np.ndarray) -> np.ndarray:
 def _corner_rows(model: Morphable) -> np.ndarray:
     """(2, 64): how each expression component parts the lip corners, and raises them, in head sizes."""
     left, right = MOUTH_CORNERS
-    apart = model.expression[:, right, 0] - model.expression[:, left, 0]
     raised = -(model.expression[:, right, 1] + model.expression[:, left, 1]) / 2
-    return np.stack([apart, raised])
+    return np.stack([width_row(model), raised])
