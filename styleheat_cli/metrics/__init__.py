@@ -1,6 +1,7 @@
 """Metrics: one formula a file. Importing the package enters all of them in the catalogue."""
 
 from . import (  # noqa: F401
+    age,
     background,
     blinks,
     coverage,

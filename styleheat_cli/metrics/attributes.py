@@ -7,6 +7,7 @@ colours of lips and hair against the skin. `styleheat train attributes` fits the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -14,18 +15,48 @@ import numpy as np
 
 from ..engine.appearance_edit import EDITS, Appearance, Canvas
 from ..engine.mesh import source_mesh
+from ..engine.performance import into_crop
 from ..engine.plate import make_plate
 from ..engine.texture import Atlas
+from ..face.align import crop_image, crops
 from ..face.morphable import Morphable, canonical, fit, rotation
 from ..face.regions import INNER_LIPS, NOSE_BASE, OUTER_LIPS
 
 CELLS = 32  # of the skin's relief, along a side
 BANDS = ((2, 4), (4, 8), (8, 16))  # texels: between these blurs lies a band
+SIDE = 512  # px of the head's square in which a face is read
 BLOCKS = {"age": ("relief", "shape"), "beard": ("relief",), "lips": ("lips",), "smile": ("mouth",), "grey": ("hair",)}
 """What each reading may look at."""
 
 
 SIZES = {"relief": len(BANDS) * CELLS * CELLS, "shape": 50, "mouth": 80, "lips": 3, "hair": 3}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads how much of a direction a picture shows, in its steps."""
+
+    model: Morphable
+    look: Appearance
+
+    @classmethod
+    def embedded(cls) -> Reader:
+        """With the readings of the family `default`.
+
+        Raises:
+            CheckpointError: their file is absent or damaged.
+        """
+        from ..engine.engine import Engine
+
+        engine = Engine("default")
+        return cls(engine.morphable, engine.appearance)
+
+    def __call__(self, picture: np.ndarray, landmarks: np.ndarray, direction: str) -> float:
+        """The reading of a picture (H, W, 3) uint8 in which the face is at landmarks (478, 3)."""
+        square = crops(landmarks[None], np.zeros(1))[0].astype(np.float64)
+        points = into_crop(landmarks.astype(np.float64), square, SIDE)
+        found = features(self.model, crop_image(picture, square, SIDE), points, BLOCKS[direction])
+        return readings(self.look, found)[direction]
 
 
 def features(

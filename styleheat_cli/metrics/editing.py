@@ -25,13 +25,12 @@ from ..face.landmarks import Landmarker
 from ..face.matte import head_mask, matte
 from ..face.morphable import Morphable
 from ..progress import Event, Progress, silent
-from .attributes import BLOCKS, features, readings
+from .attributes import SIDE, Reader
 from .identity import cosine
 from .judges import Judges
 from .metric import Reading
 from .report import average, content_of
 
-SIDE = 512  # px of the head's square in which pictures are judged
 RIM = 1 / 32  # of that side: what moves with the skin may uncover so much beside it
 Look = Mapping[str, float]
 Perform = Callable[[Path, Sequence[Look]], Iterable[np.ndarray]]
@@ -51,10 +50,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Eyes:
-    """What looks at pictures: the model and readings, a landmarker, and the judges of identity by name."""
+    """What looks at pictures: the readings, a landmarker, and the judges of identity by name."""
 
-    model: Morphable
-    look: Appearance
+    reader: Reader
     landmarker: Landmarker
     judges: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
 
@@ -71,7 +69,7 @@ def editing(
     portraits, seen, faces, failed = list(portraits), {}, {}, {}
     judges, absent = _judges()
     with Landmarker() as landmarker:
-        eyes = Eyes(model, look, landmarker, judges)
+        eyes = Eyes(Reader(model, look), landmarker, judges)
         for count, path in enumerate(portraits, start=1):
             progress(Event("edit", count, len(portraits), "portraits"))
             try:
@@ -113,12 +111,12 @@ def _looked_at(eyes: Eyes, path: Path, strengths, perform: Perform) -> tuple[dic
     for direction, value in looks:
         picture, seen = next(pictures), found[direction]
         points = _landmarks(eyes, picture, path)
-        seen.read[value] = _read(eyes, picture, points, direction)
+        seen.read[value] = eyes.reader(picture, points, direction)
         seen.outside = max(seen.outside, int(np.abs(picture.astype(int) - before)[outside].max(initial=0)))
         for name, judge in eyes.judges.items():
             seen.likeness.setdefault(name, []).append(cosine(judge(picture, points), embeddings[name]))
     for direction, seen in found.items():
-        seen.read[0.0] = _read(eyes, before, landmarks, direction)
+        seen.read[0.0] = eyes.reader(before, landmarks, direction)
     return embeddings, found
 
 
@@ -127,14 +125,6 @@ def _landmarks(eyes: Eyes, picture: np.ndarray, path: Path) -> np.ndarray:
     if not faces:
         raise FaceError(f"no face in what was made of {path.name}", file=path)
     return max(faces, key=lambda face: np.ptp(face[:, 0]) * np.ptp(face[:, 1]))
-
-
-def _read(eyes: Eyes, picture: np.ndarray, landmarks: np.ndarray, direction: str) -> float:
-    """How much of a direction a picture shows, in its steps."""
-    square = crops(landmarks[None], np.zeros(1))[0].astype(np.float64)
-    points = into_crop(landmarks.astype(np.float64), square, SIDE)
-    found = features(eyes.model, crop_image(picture, square, SIDE), points, BLOCKS[direction])
-    return readings(eyes.look, found)[direction]
 
 
 def _outside(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FAMILY = "judges"
+EMBEDDED = {"recon": "landmark model", "attributes": "readings of attributes"}
 FETCH = "styleheat checkpoints fetch judges"
 DEEP3D, FETCH_DEEP3D = "deep3d", "styleheat checkpoints fetch styleheat --role recon --role standard_face"
 ARCFACE_POINTS = np.array(
@@ -26,8 +27,8 @@ ARCFACE_POINTS = np.array(
 class Judges:
     """The judges by role, loaded on first use.
 
-    The judge of role `recon` comes with the product, that of role `deep3d` belongs to the published family; the others are
-    components of the family `judges`, which `styleheat checkpoints fetch judges` brings.
+    Those of the roles `recon` and `attributes` come with the product, that of role `deep3d` belongs to the published family;
+    the others are components of the family `judges`, which `styleheat checkpoints fetch judges` brings.
     """
 
     def __init__(self, given: dict[str, Any] | None = None):
@@ -56,8 +57,8 @@ class Judges:
 
 
 def _remedy(role: str, error: CheckpointError) -> str:
-    if role == "recon":
-        return f"needs the embedded landmark model: {error}"
+    if role in EMBEDDED:
+        return f"needs the embedded {EMBEDDED[role]}: {error}"
     fetch = FETCH_DEEP3D if role == DEEP3D else FETCH
     absent = any(word in str(error) for word in (" lack ", "no family", "have no "))
     return f"needs {role} ({fetch})" if absent else f"needs {role}, but {error} ({fetch})"
@@ -105,6 +106,12 @@ def _recon(role: str) -> Any:
     return Recon.embedded()
 
 
+def _attributes(role: str) -> Any:
+    from .attributes import Reader
+
+    return Reader.embedded()
+
+
 def _deep3d(role: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Picture and mesh -> (73,): what the published network reads there."""
     import torch
@@ -121,6 +128,7 @@ def _deep3d(role: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "recon": _recon,
+    "attributes": _attributes,
     DEEP3D: _deep3d,
     "inception": _features,
     "perceptual-alex": _distance,

@@ -22,11 +22,12 @@ SHOWN = {
     "dub": (
         "mouth-opening-aligned", "mouth-width-aligned", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
         "mouth-width-lag", "lips-at-rest", "m-lmd", "f-lmd",
-        "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "csim",
+        "ssim", "cpbd", "sync-conf", "sync-dist", "voice-corr", "voice-lag", "sharpness", "mouth-sharpness", "csim",
     ),
     "edit": (
         *(f"{name}-{what}" for name in ("age", "beard", "lips", "smile", "grey") for what in ("rises", "slope", "likeness", "nearer", "outside")),
-        "strangers", "csim", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness", "background",
+        "strangers", "csim", "older", "likeness", "shake", "jitter", "warp-error", "pose-distance", "mouth-opening-corr", "sharpness",
+        "mouth-sharpness", "background", "background-changed",
     ),
     "edit-3dmm": (
         "yaw-slope", "pitch-slope", "roll-slope", "smile-over-others", "jaw_open-over-others", "mouth_wide-over-others",

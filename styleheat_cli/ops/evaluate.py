@@ -172,7 +172,7 @@ class Evaluate(Task):
         make = (lambda *files: self._make(task, engine, progress, *files)) if engine else None
         beside = self._controls(cases) if task == "dub" else {}
         found = evaluate(task, cases, bench, ours=name, make=make, others=self._others(), beside=beside)
-        if engine and task in ("same-id", "cross-id", "dub"):
+        if engine:
             self._sheet(cases, bench)
         return found
 

@@ -225,7 +225,7 @@ def test_shown_metrics_exist(task):
         assert set(CATALOGUE) & {bare, bare.rpartition("-")[0]}, name
 
 
-@pytest.mark.parametrize("name", ["same-id", "cross-id", "dub", "edit", "edit-3dmm", "held-out", "reenact-peers"])
+@pytest.mark.parametrize("name", ["same-id", "cross-id", "dub", "edit", "edit-3dmm", "held-out", "reenact-peers", "dub-peers", "edit-peers"])
 def test_every_recipe_is_an_evaluation(name, request):
     task = read_recipe(request.config.rootpath / "recipes" / "evaluate" / f"{name}.yaml")
     assert isinstance(task, Evaluate) and task.tasks

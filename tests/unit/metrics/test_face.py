@@ -7,14 +7,20 @@ from scipy.ndimage import gaussian_filter
 from styleheat_cli.metrics import CATALOGUE
 from styleheat_cli.metrics.background import Background, outside_people
 from styleheat_cli.metrics.expression import ExpressionDistanceOfPapers, PoseDistanceOfPapers
-from styleheat_cli.metrics.face_geometry import HEAD, RIGID, rigid_pose, similarity, upright
+from styleheat_cli.metrics.face_geometry import HEAD, LIPS, RIGID, rigid_pose, similarity, upright
 from styleheat_cli.metrics.jitter import Jitter, Shake, second_difference
 from styleheat_cli.metrics.judges import Judges
 from styleheat_cli.metrics.landmarks import FaceLandmarkDistance, MouthLandmarkDistance
 from styleheat_cli.metrics.metric import Moment, Setting, View
 from styleheat_cli.metrics.mouth import MouthOpening, opening
 from styleheat_cli.metrics.pose import PoseFollowing
-from styleheat_cli.metrics.sharpness import Sharpness, face_sharpness
+from styleheat_cli.metrics.sharpness import (
+    MouthSharpness,
+    Sharpness,
+    outline_of_face,
+    outline_of_mouth,
+    sharpness_inside,
+)
 
 
 def view(face, time=0.0, image=None):
@@ -178,7 +184,20 @@ def test_the_real_face_is_measured_anew_at_each_moment(mesh):
 
 def test_sharpness_of_a_checkerboard_is_its_closed_form(mesh):
     board = 10.0 * (np.indices((256, 256)).sum(0) % 2).astype(np.float32)
-    assert face_sharpness(board, mesh) == pytest.approx(40.0**2, rel=0.01)  # the Laplacian is ±4 × 10
+    for outline in (outline_of_face, outline_of_mouth):
+        assert sharpness_inside(board, outline(mesh)) == pytest.approx(40.0**2, rel=0.01)  # the Laplacian is ±4 × 10
+
+
+def test_a_blurred_mouth_is_seen_around_the_mouth(mesh):
+    sharp = np.random.default_rng(0).normal(120, 40, (256, 256, 1)).clip(0, 255).repeat(3, 2).astype(np.uint8)
+    blurred = sharp.copy()
+    x, y = mesh[list(LIPS), :2].mean(0).round().astype(int)
+    blurred[y - 30 : y + 30, x - 50 : x + 50] = gaussian_filter(sharp[..., 0], 3)[y - 30 : y + 30, x - 50 : x + 50, None]
+    read = {}
+    for measure in (Sharpness(Setting()), MouthSharpness(Setting())):
+        measure.update(Moment(view(mesh, image=blurred), source=view(mesh, image=sharp)))
+        read |= {name: reading.value for name, reading in values(measure).items()}
+    assert read["mouth-sharpness"] < 0.02 and read["sharpness"] > 0.5
 
 
 def test_a_change_far_from_the_person_is_seen_and_one_on_the_person_is_not():
