@@ -71,6 +71,7 @@ def run(
     skip_existing: bool = False,
     device: str = "auto",
     dtype: str = "auto",
+    compiled: bool = False,
     checkpoints: Path | None = None,
 ) -> Result:
     """Do what a recipe says.
@@ -89,7 +90,7 @@ def run(
     for note in plan.notes:
         log.warning("%s", note)
     try:
-        return _made(plan, engine or _loaded(plan, device, checkpoints, dtype), progress, began)
+        return _made(plan, engine or _loaded(plan, device, dtype, compiled, checkpoints), progress, began)
     except MemoryError:
         raise _too_large(plan) from None
     except RuntimeError as error:
@@ -103,10 +104,11 @@ def _too_large(plan: Plan) -> MachineError:
                         hint="pass a smaller --size, or --device cpu")  # fmt: skip
 
 
-def _loaded(plan: Plan, device: str, checkpoints: Path | None, dtype: str = "auto") -> Engine:
+def _loaded(plan: Plan, device: str, dtype: str, compiled: bool, checkpoints: Path | None) -> Engine:
     from .engine.engine import Engine
 
-    return Engine(plan.recipe.weights, device=device, seed=plan.recipe.seed, checkpoints=checkpoints, dtype=dtype)
+    recipe = plan.recipe
+    return Engine(recipe.weights, device=device, seed=recipe.seed, checkpoints=checkpoints, dtype=dtype, compiled=compiled)
 
 
 def _made(plan: Plan, engine: Engine, progress: Progress, began: float) -> Result:

@@ -19,7 +19,7 @@ from . import bench_chain, bench_published
 from .allocator import keep_freed_memory
 from .console import Talk, result, table, talking, tell
 from .demo import portrait, recipes_folder
-from .edits import Device, Dtype, help_of
+from .edits import Compiled, Device, Dtype, help_of
 from .options import command
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Bench(Description):
     """Family of weights: default, styleheat, or the path of a manifest."""
     dtype: Dtype = "auto"
     """Float type of the published networks: auto is float32 on a CPU and bf16 on a GPU that has it."""
+    compiled: Compiled = False
+    """Compile the published networks first; the first frame's time tells what that takes."""
 
 
 HEADER = ("case", "frames", "seconds", "frames/s", "peak MB")
@@ -63,7 +65,7 @@ def register(app: typer.Typer) -> None:
 def _run(given: Bench, talk: Talk) -> None:
     from ..engine.engine import Engine
 
-    engine = Engine(given.weights, device=given.device, dtype=given.dtype)
+    engine = Engine(given.weights, device=given.device, dtype=given.dtype, compiled=given.compiled)
     published = bench_published.is_published(engine)
     with tempfile.TemporaryDirectory() as folder, talking(talk) as progress:
         if published:
@@ -76,7 +78,7 @@ def _run(given: Bench, talk: Talk) -> None:
     header = PUBLISHED_HEADER if published else HEADER
     result(table([tuple(row.get(name, "") for name in header) for row in rows], header))
     if published and not talk.quiet:
-        tell("weights: {weights}, dtype: {dtype}, device: {device}; times are a frame's".format_map(rows[0]))
+        tell("weights: {weights}, dtype: {dtype}, device: {device}, compiled: {compiled}; times are a frame's".format_map(rows[0]))
 
 
 def measured(given: Bench, engine: Engine, folder: Path, progress: Progress) -> Iterator[dict[str, Any]]:

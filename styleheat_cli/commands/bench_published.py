@@ -38,7 +38,8 @@ def measured(engine: Engine, frames: int, folder: Path, progress: Progress) -> I
     from ..engine.published_bench import matrix_rate
 
     weights = "seeded" if seeded(engine) else "published"
-    about = {"weights": weights, "dtype": str(engine.dtype).removeprefix("torch."), "device": engine.device.type}
+    dtype, compiled = str(engine.dtype).removeprefix("torch."), "yes" if engine.compiled else "no"
+    about = {"weights": weights, "dtype": dtype, "device": engine.device.type, "compiled": compiled}
     rate = matrix_rate(engine.device, engine.dtype) if engine.device.type == "cuda" else None
     for batch in ON_GPU if rate else (1,):
         for row in _stage_rows(engine, batch, rate):
@@ -48,11 +49,13 @@ def measured(engine: Engine, frames: int, folder: Path, progress: Progress) -> I
 
 
 def _stage_rows(engine: Engine, batch: int, rate: float | None) -> Iterator[dict[str, Any]]:
+    from ..engine.compiled import Compiler, as_it_is
     from ..engine.published import Animator
     from ..engine.published_bench import frame_costs, seeded_source, seeded_windows
 
     method = engine.painter.method
-    animator = Animator(method, seeded_source(method), engine.dtype, SIDE)
+    compiled = Compiler.of(engine.device, batch) if engine.compiled else as_it_is
+    animator = Animator(method, seeded_source(method), engine.dtype, SIDE, compiled)
     for cost in frame_costs(animator, seeded_windows(batch, device=engine.device), ROUNDS):
         row = cost.row()
         case = f"{row.pop('stage')}, a frame of {SIDE}" + (f", batch {batch}" if batch > 1 else "")

@@ -28,6 +28,7 @@ def _check_device(name: str) -> str:
 
 Device = Annotated[str, AfterValidator(_check_device), Flag(unit="device")]
 Dtype = Literal["auto", "float32", "bf16", "fp16"]
+Compiled = Annotated[bool, Flag(long="--compile")]
 
 
 class Running(Description):
@@ -43,6 +44,8 @@ class Running(Description):
     """Where to compute: auto, cpu, cuda, cuda:1 or mps."""
     dtype: Dtype = "auto"
     """Float type of the published networks: auto is float32 on a CPU and bf16 on a GPU that has it."""
+    compiled: Compiled = False
+    """Compile the published networks first, which takes a minute the first time; meant for GPUs, on a CPU it gains little."""
     checkpoints: Annotated[Path | None, Flag(unit="folder")] = None
     """Folder to look for weights in first."""
 
@@ -121,6 +124,7 @@ def perform(recipe: Recipe, running: Running, talk: Talk) -> None:
             skip_existing=running.skip_existing,
             device=running.device,
             dtype=running.dtype,
+            compiled=running.compiled,
             checkpoints=running.checkpoints,
         )
     if talk.json_:

@@ -39,15 +39,16 @@ class Engine:
     device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises MachineError where there is no such device.
     without: `calibration` (no mouth is healed) or `detail` (all pixels are the generator's): what a part is good for.
     dtype: `auto`, `float32`, `bf16` or `fp16`, for what a family can do in a half type; `auto` takes one on GPUs only.
+    compiled: whether a family's networks are compiled where they can be.
     """
 
     def __init__(
         self, weights: str | Path = "default", device: str = "auto", seed: int = 0, checkpoints: Path | None = None,
-        dtype: str = "auto", without: Collection[str] = (),
+        dtype: str = "auto", compiled: bool = False, without: Collection[str] = (),
     ):  # fmt: skip
         self.family: Family = load_family(weights, checkpoints)
         self.wanted_device, self.wanted_dtype, self.seed = device, dtype, seed
-        self.without = frozenset(without)
+        self.compiled, self.without = compiled, frozenset(without)
 
     @cached_property
     def device(self) -> torch.device:

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from ..checkpoints.load import load_network
 from ..checkpoints.manifest import Family
 from ..networks.calibration import CalibrationNet
-from ..networks.folded import FoldedGenerator, fold
+from ..networks.folded import fold
 from ..networks.layers import EqualConv2d, resize
 from ..networks.stylegan2 import Conditions, Generator, modulate
 from ..networks.warper import AudioWarper, Motion, VideoWarper, warp
 from ..shot import WINDOW_RADIUS
+from .compiled import Compile, as_it_is
 from .inversion import SIDE, Inversion
 
 log = logging.getLogger(__name__)
@@ -140,10 +141,15 @@ class Animator:
             trunk stay in float32: they cost little and would lose most. Frames that come out not finite in a half type
             are made again in float32.
         size: side of the frames; with speech it has the effect told in `animate`.
+        compiled: compiles a function, where that is wanted.
     """
 
-    def __init__(self, method: Method, source: Inversion, dtype: torch.dtype = torch.float32, size: int = 1024):
+    def __init__(
+        self, method: Method, source: Inversion, dtype: torch.dtype = torch.float32, size: int = 1024,
+        compiled: Compile = as_it_is,
+    ):  # fmt: skip
         self.method, self.source, self.dtype, self.size = method, source, dtype, size
+        self.compiled = compiled
 
     @torch.inference_mode()
     def __call__(self, windows: Tensor, mel: Tensor | None = None) -> Tensor:
@@ -155,51 +161,50 @@ class Animator:
         image = self.drawn(self.healed(f, motion.descriptor))
         if self.dtype is not torch.float32 and not bool(torch.isfinite(image).all()):
             log.warning("frames in %s are not finite: making them again in float32", str(self.dtype).split(".")[-1])
-            image = self._exact.drawn(self._exact.healed(f, motion.descriptor))
+            return self._exact(windows, mel)
         return resize(image, self.size)
 
-    def moved(self, windows: Tensor) -> Motion:
-        """The motion that windows ask of the source."""
-        return self.method.motion(self._prepared, windows)
+    @cached_property
+    def moved(self) -> Callable[[Tensor], Motion]:
+        """(N, 73, 27) windows -> the motion that they ask of the source."""
+        warper, prepared = self.method.motion, self.method.motion.prepare(self.source.image)
 
-    def healed(self, f: Tensor, descriptor: Tensor) -> Tensor:
-        """(N, C, 64, 64) warped feature -> the calibrated one, in the type of the synthesis."""
-        f = f.contiguous(memory_format=torch.channels_last)
-        trunk = self._trunk.pyramid(f, descriptor)[-1].to(self.dtype)
-        scale, shift = (head(trunk) for head in self._heads)
-        return modulate(f, scale.float(), shift.float()).to(self.dtype)
+        def moved(windows: Tensor) -> tuple[Tensor, Tensor]:
+            motion = warper(prepared, windows)
+            return motion.flow, motion.descriptor
 
-    def drawn(self, f: Tensor) -> Tensor:
+        made = self.compiled(moved)
+        return lambda windows: Motion(*made(windows))
+
+    @cached_property
+    def healed(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """(N, C, 64, 64) warped feature and descriptors -> the calibrated feature, in the type of the synthesis."""
+        calibration, dtype = self.method.calibration, self.dtype
+        trunk = settled(calibration, torch.float32)
+        last = settled(nn.ModuleList([calibration.condition_scale[-1], calibration.condition_shift[-1]]), dtype)
+
+        def healed(f: Tensor, descriptor: Tensor) -> Tensor:
+            f = f.contiguous(memory_format=torch.channels_last)
+            found = trunk.pyramid(f, descriptor)[-1].to(dtype)
+            scale, shift = (head(found) for head in last)
+            return modulate(f, scale.float(), shift.float()).to(dtype)
+
+        return self.compiled(healed)
+
+    @cached_property
+    def drawn(self) -> Callable[[Tensor], Tensor]:
         """(N, C, 64, 64) calibrated feature -> the picture in the generator's own size."""
-        return self._folded(f)
+        return self.compiled(fold(self.method.generator, self.source.codes, self.dtype).__call__)
 
     def _spoken(self, motion: Motion, mel: Tensor) -> Motion:
         f = warp(self._f_of_codes, motion.deformation)
-        picture = self._folded(f.to(self.dtype, memory_format=torch.channels_last))
+        picture = self.drawn(f.to(self.dtype, memory_format=torch.channels_last))
         return speech_motion(self.method.speech, resize(resize(picture, self.size), SIDE), mel)
-
-    @cached_property
-    def _prepared(self) -> Tensor:
-        return self.method.motion.prepare(self.source.image)
 
     @cached_property
     def _f_of_codes(self) -> Tensor:
         """f as the codes and the inversion's condition give it: the intermediate picture never sees an optimised f."""
         return self.method.generator(self.source.codes, Conditions(inversion=self.source.condition)).f
-
-    @cached_property
-    def _folded(self) -> FoldedGenerator:
-        return fold(self.method.generator, self.source.codes, self.dtype)
-
-    @cached_property
-    def _trunk(self) -> CalibrationNet:
-        return settled(self.method.calibration, torch.float32)
-
-    @cached_property
-    def _heads(self) -> nn.ModuleList:
-        """The last pair: scale and shift at the size of f."""
-        last = nn.ModuleList([self.method.calibration.condition_scale[-1], self.method.calibration.condition_shift[-1]])
-        return settled(last, self.dtype)
 
     @cached_property
     def _exact(self) -> Animator:

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,8 +23,9 @@ from .inversion import Inversion
 from .published import Animator, Method, animate
 from .published_pass import Published
 
-WARM_UP = 2
-"""Rounds that are not counted: the first folds the generator, the second fills the allocator's pools."""
+WARM_UP = 3
+"""Rounds that are not counted: the first folds the generator and compiles it where asked, the others fill the allocator's
+pools and record what is replayed later."""
 
 
 @dataclass
@@ -47,15 +48,15 @@ class Cost:
 
 
 def frame_costs(animator: Animator, windows: Tensor, rounds: int = 3) -> list[Cost]:
-    """The cost of each stage and of the whole, a frame of the batch that `windows` is."""
-    costs = {name: Cost(name) for name in ("motion", "calibration", "synthesis", "whole")}
+    """The cost of each stage and of the whole, a frame of the batch that `windows` is; the first batch apart."""
+    first, costs = Cost("whole"), {name: Cost(name) for name in ("motion", "calibration", "synthesis", "whole")}
     for number in range(WARM_UP + rounds):
-        measured = {} if number < WARM_UP else costs
+        measured = costs if number >= WARM_UP else {"whole": first} if number == 0 else {}
         with torch.inference_mode(), _timed(measured, "whole", len(windows)):
             _staged(animator, windows, lambda name: _timed(measured, name, len(windows)))  # noqa: B023
     for name in costs:
         costs[name].gigaflop = _gigaflop(animator, windows, name)
-    return list(costs.values())
+    return [*costs.values(), replace(first, stage="first", gigaflop=costs["whole"].gigaflop)]
 
 
 def _staged(animator: Animator, windows: Tensor, around: Callable) -> None:

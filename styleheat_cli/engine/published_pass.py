@@ -26,6 +26,7 @@ from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
 from . import bridge, inverting
 from .attributes import ATTRIBUTES
+from .compiled import Compile, Compiler, as_it_is
 from .deep3d import Deep3D
 from .inversion import Inversion, Inverter
 from .performance import into_crop
@@ -80,7 +81,7 @@ class Published:
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
         inversion = self.inverted(shot, self.picture(frame.image, crop)).to(self.engine.device)
         points = np.asarray(shot.face.landmarks[row], np.float64)
-        animator = Animator(self.method, inversion, self.engine.dtype, side)
+        animator = Animator(self.method, inversion, self.engine.dtype, side, self.compiled)
         return Stage(crop, inversion, animator, cache(lambda: _head(crop_image(frame.image, crop, side), points, crop)))
 
     def pictures(
@@ -99,7 +100,7 @@ class Published:
             return to_images(animator(torch.from_numpy(windows).to(self.engine.device)))
 
         told = self._coefficients(shot)
-        for batch in in_batches(made, len(rows), BATCH.get(self.engine.device.type, 1)):
+        for batch in in_batches(made, len(rows), self.batch):
             yield from batch
 
     def _looking(self, stage: Stage, looks: Looks) -> Animator:
@@ -107,7 +108,7 @@ class Published:
         if not looks:
             return stage.animator
         edited = inverting.with_attributes(self._refiner, self.engine.family, stage.inversion, dict(looks))
-        return Animator(self.method, edited, self.engine.dtype, stage.animator.size)
+        return Animator(self.method, edited, self.engine.dtype, stage.animator.size, self.compiled)
 
     def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
         return mirrored_crop(image, crop, FFHQ_SIDE)
@@ -130,6 +131,16 @@ class Published:
     @cached_property
     def method(self) -> Method:
         return Method.of(self.engine.family, self.engine.device)
+
+    @property
+    def batch(self) -> int:
+        """Frames that are made at once."""
+        return BATCH.get(self.engine.device.type, 1)
+
+    @cached_property
+    def compiled(self) -> Compile:
+        """What compiles the networks of a frame, where that was asked for."""
+        return Compiler.of(self.engine.device, self.batch) if self.engine.compiled else as_it_is
 
     @cached_property
     def inverter(self) -> Inverter:

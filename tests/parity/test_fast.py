@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from styleheat_cli.engine.compiled import Compiler
 from styleheat_cli.engine.inversion import Inversion
 from styleheat_cli.engine.published import Animator, Method, animate, in_batches
 from styleheat_cli.networks.calibration import CalibrationNet
@@ -132,6 +134,66 @@ def test_memory_that_runs_out_halves_the_batch_and_nothing_is_lost():
         list(in_batches(lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), 1, 4))
     with pytest.raises(RuntimeError, match="a bug"):
         list(in_batches(lambda part: (_ for _ in ()).throw(RuntimeError("a bug")), 1, 4))
+
+
+class Counting(Compiler):
+    """Compiles without a compiler: graphs are captured, whole, and run as they are."""
+
+    def __init__(self, batch):
+        super().__init__(batch, {"backend": self._count, "fullgraph": True})
+        self.graphs = 0
+
+    def _count(self, graph, examples):
+        self.graphs += 1
+        return graph.forward
+
+
+def test_compiled_frames_are_the_same_and_each_network_is_one_graph(method, source):
+    compiled, windows = Counting(2), torch.randn(5, 73, 27)
+    other = Inversion(source.image.flip(3), source.codes.flip(1), source.f.flip(3), source.condition)
+    for each in (source, other):  # another source, or a rest that is smaller than a batch, compiles nothing anew
+        animator = Animator(method, each, size=128, compiled=compiled)
+        ours = torch.cat(list(in_batches(lambda part, animator=animator: animator(windows[part]), 5, 2)))
+        assert distance(ours, Animator(method, each, size=128)(windows)) < ROUNDING
+        assert compiled.graphs == 3 and not compiled.fails
+
+
+def test_what_is_compiled_overflows_and_runs_out_of_memory_as_before(method, source, caplog):
+    loud, windows = Inversion(source.image, source.codes, 1e5 * source.f, source.condition), torch.randn(4, 73, 27)
+    animator = Animator(method, loud, torch.float16, size=128, compiled=Counting(4))
+
+    def make(part):
+        if part.stop - part.start > 2:
+            animator(windows[part])
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return animator(windows[part])
+
+    with caplog.at_level(logging.WARNING):
+        ours = torch.cat(list(in_batches(make, 4, 4)))
+    assert animator.compiled.graphs == 3 and "float16" in caplog.text and "batches of 2" in caplog.text
+    assert distance(ours, animate(method, loud, windows, size=128).image) < ROUNDING
+
+
+def test_a_machine_without_a_compiler_is_told_once_and_the_frames_are_made(method, source, caplog):
+    def broken(graph, examples):
+        raise RuntimeError("No working C++ compiler found")
+
+    windows, compiled = torch.randn(1, 73, 27), Compiler(1, {"backend": broken})
+    with caplog.at_level(logging.WARNING):
+        ours = [Animator(method, source, size=128, compiled=compiled)(windows) for _ in range(2)]
+    (told,) = caplog.messages
+    assert "No working C++ compiler" in told and "--compile" in told and "\n" not in told
+    assert torch.equal(*ours) and distance(ours[0], Animator(method, source, size=128)(windows)) < ROUNDING
+
+
+@pytest.mark.slow  # a minute: the compiler's
+@pytest.mark.skipif(not shutil.which("g++"), reason="no g++ here to compile with")
+def test_frames_are_the_same_within_rounding_when_really_compiled(method, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    compiled, windows = Compiler.of(torch.device("cpu"), 1), torch.randn(1, 73, 27)
+    ours = Animator(method, source, size=128, compiled=compiled)(windows)
+    assert not compiled.fails and any(tmp_path.rglob("*.so"))
+    assert distance(ours, Animator(method, source, size=128)(windows)) < ROUNDING
 
 
 @pytest.fixture(scope="module")

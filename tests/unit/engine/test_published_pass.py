@@ -13,12 +13,13 @@ import torch
 from safetensors.torch import save_file
 from skimage import data
 
-from styleheat_cli.engine import Engine, bridge, inverting
+from styleheat_cli.engine import Engine, bridge, compiled, inverting
 from styleheat_cli.engine.deep3d import Deep3D, upright
 from styleheat_cli.engine.inversion import Inversion, Inverter, write_inversion
 from styleheat_cli.engine.published import Method, animate, motion_windows
 from styleheat_cli.engine.published_pass import Published, alike
 from styleheat_cli.engine.retarget import Controls
+from styleheat_cli.engine.stream import perform
 from styleheat_cli.errors import CheckpointError, InputError
 from styleheat_cli.face.align import crop_image
 from styleheat_cli.face.align_published import crop_face, ffhq_quad, ffhq_squares, five_points, mirrored_crop
@@ -95,6 +96,20 @@ def test_frames_are_those_of_the_method_at_the_times_of_the_motion(published, sh
     assert [frame.time for frame in found] == [Fraction(row, RATE) for row in range(3)]
     assert all(np.abs(frame.image.astype(int) - image).max() <= 1 for frame, image in zip(found, wanted, strict=True))
     assert np.abs(wanted[0].astype(int) - wanted[2]).max() > 5  # the turn is seen
+
+
+def test_compiling_is_asked_for_and_is_for_whole_batches(published, shot, monkeypatch):
+    monkeypatch.setenv(compiled.FOLDER, "")
+    monkeypatch.delenv(compiled.FOLDER)
+    assert published.painter.compiled is compiled.as_it_is
+    asked = Published(Engine("default", device="cpu", compiled=True))
+    assert (asked.compiled.batch, asked.compiled.options) == (1, {})
+    assert Path(os.environ[compiled.FOLDER]).name == "compiled"
+    graphs = []
+    asked.method = published.painter.method
+    asked.compiled = compiled.Compiler(1, {"backend": lambda graph, _: graphs.append(graph) or graph.forward, "fullgraph": True})
+    ours, plain = ([frame.image for frame in perform(painter, shot, crop=True, size=512)] for painter in (asked, published.painter))
+    assert len(graphs) == 3 and all(np.array_equal(*both) for both in zip(ours, plain, strict=True))
 
 
 @pytest.mark.slow  # 20 s
