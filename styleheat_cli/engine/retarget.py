@@ -23,6 +23,7 @@ from ..face.regions import (
     RIGHT_EYE,
     RIGHT_IRIS,
 )  # fmt: skip
+from ..face.smooth import smooth
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,11 @@ WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 SEEN_WIDTH = 1.15  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
+OPEN_EYES = 80  # percentile of a driver's openings at which its eyes count as open
+MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
+PART = 0.5  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
+LIVELY, LIVELY_S = 0.12, 0.4  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
+USUAL = 0.05  # head sizes by which mouths at ease differ from person to person
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 
 
@@ -72,7 +78,7 @@ def retarget(
         out[:, ANGLES] = _angles(mine, theirs, anchor, controls)
         out[:, TRANSLATION] = _place(mine, driving.with_(coeffs=theirs), driving.with_(coeffs=anchor[None]), controls)
     if controls.region != "pose":
-        out[:, EXPRESSION] = _expression(model, own, mine, driving, theirs, anchor, controls)
+        out[:, EXPRESSION] = _expression(model, own, mine, driving, theirs, anchor, controls, times)
     return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), seen=None)
 
 
@@ -82,7 +88,7 @@ def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: 
         return _in_pixels_of(driving, own)
     if controls.anchor != "rest":
         return driving.at(np.array([float(controls.anchor)]))[0]
-    rows = driving.coeffs if driving.seen is None or not driving.seen.any() else driving.coeffs[driving.seen]
+    rows = _seen(driving)
     anchor = np.median(rows, axis=0)
     anchor[EXPRESSION] = calm_of(model, rows[:, EXPRESSION])
     return anchor
@@ -142,36 +148,81 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
     ])  # fmt: skip
 
 
-def _expression(model, own, mine, driving, theirs, anchor, controls):
+def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     """(N, 64): the source's calm face plus the driver's change, region by region, lids and lips matched."""
-    rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
+    rest, start = np.zeros(64), np.zeros(64)
+    if controls.relative:
+        rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
+        start = anchor[EXPRESSION]
     parts = region_projections(model)
-    change = theirs[:, EXPRESSION] - (anchor[EXPRESSION] if controls.relative else 0)
+    change = theirs[:, EXPRESSION] - start
     gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
     gained = controls.expression_gain * sum(gain * change @ parts[name].T for name, gain in gains.items())
-    wanted = rest + gained if controls.relative else gained
-    wanted = eased(wanted, PLAUSIBLE)
-    wanted = _matched(model, own, rest, driving, anchor, theirs, wanted, controls)
+    given_up = _liveliness(model, gained, times)[:, None] * (parts["lips"] @ _smile(model, rest - start))
+    wanted = eased(rest - given_up + gained, PLAUSIBLE)
+    goal = np.column_stack([
+        _lids(model, own, rest, driving, start, theirs, controls),
+        _lips(model, own, rest, driving, start + gained, wanted, controls),
+    ])  # fmt: skip
+    wanted = _matched(model, own, rest, wanted, goal)
     if controls.region in ("lips", "eyes"):
         return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
     return wanted
 
 
-def _matched(model, own, rest, driving, anchor, theirs, wanted, controls):
-    """Moves the expression the least that gives lids and lips the openings that the driver has."""
-    measure = opening_rows(model)  # [3 64]
-    calm = _calm_openings(model, own)
-    theirs_calm = _calm_openings(model, driving)
-    at_rest = np.zeros(64) if not controls.relative else anchor[EXPRESSION]
-    ratio = (theirs_calm + theirs[:, EXPRESSION] @ measure.T)[:, :2] / np.maximum(theirs_calm + measure @ at_rest, 1e-3)[:2]
+def _liveliness(model: Morphable, change: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(N,) in [0, 1): the share of a photo's own smile that gives way to a driver whose mouth moves."""
+    moved = smooth(_moved(model, change), times, LIVELY_S)
+    return moved**2 / (moved**2 + LIVELY**2)
+
+
+def _smile(model: Morphable, excess: np.ndarray) -> np.ndarray:
+    """(64,) of what a photo's mouth does beyond the driver's at ease, the part that is no mere difference between people."""
+    return excess * max(1 - USUAL / max(float(_moved(model, excess)), 1e-9), 0)
+
+
+def _moved(model: Morphable, change: np.ndarray) -> np.ndarray:
+    """(...) head sizes by which an expression (..., 64) parts and widens a mouth."""
+    return np.hypot(change @ opening_rows(model)[2], change @ width_row(model))
+
+
+def _lids(model, own, rest, driving, start, theirs, controls):
+    """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye."""
+    measure, calm = opening_rows(model)[:2], _calm_openings(model, driving)[:2]
+    open_eyes = calm + measure @ start
+    if controls.relative and controls.anchor == "rest":
+        open_eyes = np.percentile(calm + _seen(driving)[:, EXPRESSION] @ measure.T, OPEN_EYES, axis=0)
+    ratio = (calm + theirs[:, EXPRESSION] @ measure.T) / np.maximum(open_eyes, 1e-3)
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
     ratio = (ratio - NEARLY_CLOSED) / (1 - NEARLY_CLOSED)
-    at_ease = calm + measure @ (rest if controls.relative else np.zeros(64))
-    now = calm + wanted @ measure.T
-    goal = np.maximum(now, np.minimum(at_ease, 0))
-    goal[:, :2] = np.clip(ratio, 0, WIDEST) * at_ease[:2]
-    wider = (SEEN_WIDTH - 1) * (wanted - rest if controls.relative else wanted) @ width_row(model)
-    return wanted + np.column_stack([goal - now, wider]) @ np.linalg.pinv(np.vstack([measure, width_row(model)])).T
+    return np.clip(ratio, 0, WIDEST) * (_calm_openings(model, own)[:2] + measure @ rest)
+
+
+def _lips(model, own, rest, driving, theirs, wanted, controls):
+    """(N,) head sizes: how far the lips shall be parted: where the driver's meet, these do.
+
+    A photo's own open mouth is parted farther than the driver's by no more than a share of the driver's gap.
+    """
+    row, calm, least = opening_rows(model)[2], _calm_openings(model, own)[2], _calm_openings(model, driving)[2]
+    now = calm + wanted @ row
+    now = np.maximum(now, min(calm + rest @ row, 0))
+    met = np.clip(np.percentile(least + _seen(driving)[:, EXPRESSION] @ row, MEETING), 0, LEAST)
+    gap = np.maximum(least + theirs @ row - met, 0)
+    follows = min(controls.expression_gain * controls.mouth_gain, 1)
+    return now - follows * np.maximum(now - (1 + PART) * gap, 0)
+
+
+def _matched(model, own, rest, wanted, goal):
+    """Moves the expression the least that gives lids and lips the openings `goal` (N, 3)."""
+    rows = np.vstack([opening_rows(model), width_row(model)])
+    wider = (SEEN_WIDTH - 1) * (wanted - rest) @ rows[3]
+    missing = goal - _calm_openings(model, own) - wanted @ rows[:3].T
+    return wanted + np.column_stack([missing, wider]) @ np.linalg.pinv(rows).T
+
+
+def _seen(motion: MotionTrack) -> np.ndarray:
+    """(K, 73) the rows in which the face was seen; all where it never was or nobody said."""
+    return motion.coeffs if motion.seen is None or not motion.seen.any() else motion.coeffs[motion.seen]
 
 
 def with_quick_lids(model: Morphable, raw: MotionTrack, smooth: MotionTrack) -> MotionTrack:

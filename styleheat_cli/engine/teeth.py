@@ -2,7 +2,8 @@
 
 A mouth that is open in the source holds more truth than any generator: its upper teeth. They are laid over what was
 synthesised between the target's lips. An upper lip that rises above them takes them along, so that nothing made up shows
-above; what lies low in a wide open mouth follows the jaw. Where a photo's mouth is closed, likely teeth are drawn.
+above; what lies low in a wide open mouth follows the jaw. Where a photo shows none, likely teeth are drawn, upper ones on the
+skull, lower ones on the jaw. Light falls in between the lips: the less they are parted, the darker it is behind them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..face.morphable import canonical
 from ..face.regions import INNER_LIPS
-from .dentition import crowns
+from .dentition import LOWER, MM, UPPER, Row, crowns
 from .heal import parted
 from .plate import EYES, Plate, drawn
 
@@ -31,32 +32,48 @@ CHEEKS = (50, 280, 101, 330)
 DARK = (0.2, 0.55)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 MIDDLE = len(INNER_LIPS) // 2
-LOWER, UPPER = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
+LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
+LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
+LITTLE, WELL = 0.1, 0.5  # least light of a source that counts; light of drawn teeth
+MOST = 3 * MM  # that lower teeth show above the lip
+SEAM = 0.55  # brightness of the line along which lips meet, against the lips'
+BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pixels of the crop
 
 
 @dataclass(frozen=True)
-class Teeth:
-    """What lies between a source's lips: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, share (h, w) float32 how much of
-    each pixel is teeth, the plane (2, 3) that they are taken to lie in, from canonical x, y to pixels of the crop, and its
-    depth, the lips' inner rim (20, 2) in that plane, how bright they are in levels, how much colour the picture has (0: grey,
-    1: a face's), how much of it is jaw, and whether an upper lip that rises takes them along."""
+class Layer:
+    """Teeth: patch (h, w, 3) uint8 at `corner` (x, y) of the source's crop, share (h, w) float32 how much of each pixel is teeth,
+    light (h, w) float32 in (0, 1] by which they are seen."""
 
     patch: np.ndarray
     share: np.ndarray
+    light: np.ndarray
     corner: np.ndarray
+
+
+@dataclass(frozen=True)
+class Teeth:
+    """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the plane (2, 3)
+    that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth, the lips' inner rim (20, 2) and the
+    height of the line along which they close in that plane, how bright they are in levels, how much colour the picture has (0: grey, 1: a face's), how much of the upper layer is
+    jaw, and whether an upper lip that rises takes it along."""
+
+    upper: Layer
+    lower: Layer
     plane: np.ndarray
     depth: float
     rim: np.ndarray
+    line: float
     bright: float
     colour: float
     jaw: float
     lifts: bool
 
 
-def teeth_of(plate: Plate) -> Teeth:
-    """The teeth that a crop shows, or likely ones where its mouth is closed."""
+def teeth_of(plate: Plate, dropped: float) -> Teeth:
+    """The teeth that a crop shows, or likely ones where its mouth is closed. dropped: head sizes by which its jaw is down."""
     outline = plate.landmarks[list(INNER_LIPS), :2]
     width = max(float(np.linalg.norm(outline[0] - outline[MIDDLE])), 1e-3)
     height = float(cv2.contourArea(outline.astype(np.float32))) / width
@@ -64,14 +81,17 @@ def teeth_of(plate: Plate) -> Teeth:
     depth = float(rim[:, 2].mean())
     plane = plane_of(plate.place, depth)
     rim = _unmapped(plane, outline)
+    ivory, jaw, lifts = _ivory(plate), 0.0, False
     if height < PARTED * plate.side / 512:
-        patch, share, corner = _likely(plate, outline, plane, rim)
-        jaw, lifts = 0.0, False
+        upper = _likely(plate, plane, rim[[5, 15]].mean(0), UPPER, ivory)
     else:
-        patch, share, corner = _seen(plate, outline)
+        upper = _seen(plate, outline)
+        ivory = _brightest(upper)
         jaw, lifts = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1)), True
-    bright = float(np.percentile(patch.mean(-1), 80))
-    return Teeth(patch, share, corner, plane, depth, rim, bright, colourfulness(plate), jaw, lifts)
+    line = rim[5] - [0, max(dropped, (rim[5] - rim[15])[1] / 2)]
+    lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
+    bright = float(np.percentile(upper.patch.mean(-1), 80))
+    return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, colourfulness(plate), jaw, lifts)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -97,33 +117,45 @@ def _unmapped(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (points - plane[:, 2]) @ np.linalg.inv(plane[:, :2]).T
 
 
-def _seen(plate: Plate, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patch, share and corner of the inside of an open mouth, but for the lips' edge."""
+def _seen(plate: Plate, outline: np.ndarray) -> Layer:
+    """The inside of an open mouth, but for the lips' edge."""
     unit = plate.side / 512
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, plate.side)
     patch = plate.image[low[1] : high[1], low[0] : high[0]]
     size = 2 * round(RIM * unit) + 1
-    share = cv2.erode(drawn(outline - low, patch.shape[:2]), np.ones((size, size)), borderValue=0)
-    return patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), low
+    inside = drawn(outline - low, patch.shape[:2])
+    share = cv2.erode(inside, np.ones((size, size)), borderValue=0)
+    return Layer(patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), _light(inside, plate.place[0]).clip(LITTLE), low)
 
 
-def _likely(
-    plate: Plate, outline: np.ndarray, plane: np.ndarray, rim: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patch, share and corner of drawn upper teeth, hidden behind closed lips."""
-    unit, size = plate.side / 512, plate.place[0]
-    low = np.floor(outline.min(0) - [4 * unit, CROWNS * size]).astype(int)
-    high = np.ceil(outline.max(0) + [4 * unit, CROWNS * size / 3]).astype(int)
+def _light(inside: np.ndarray, head: float) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: the light that falls in through an opening (h, w), nothing beside it, of a head of so many pixels."""
+    return cv2.GaussianBlur(inside, (0, 0), LIT * head, borderType=cv2.BORDER_CONSTANT)
+
+
+def _brightest(layer: Layer) -> np.ndarray:
+    """(3,) RGB of what is brightest in a layer."""
+    pixels = layer.patch[layer.share > 0.5].astype(np.float64)
+    return np.percentile(pixels if len(pixels) else layer.patch.reshape(-1, 3), 85, axis=0)
+
+
+def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, ivory: np.ndarray) -> Layer:
+    """A drawn row of teeth of such a colour (3,); line (2,): the middle of closed lips, in the plane."""
+    size, way = plate.place[0], 1 if row is UPPER else -1
+    middle = plane[:, :2] @ line + plane[:, 2]
+    reach = size * np.array([row.widths.sum() + 2 * MM, CROWNS])
+    low, high = np.floor(middle - reach).astype(int), np.ceil(middle + reach).astype(int)
     places = np.stack(np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5), -1)
-    across, down = np.moveaxis(_unmapped(plane, places) - rim[[5, 15]].mean(0), -1, 0)
-    brightness, gum, there = crowns(across, down)
-    below = np.clip(outline + [0, 5 * unit], 0, plate.side - 1).astype(int)
+    across, down = np.moveaxis(_unmapped(plane, places) - line, -1, 0)
+    brightness, gum, there = crowns(across, way * down, row)
+    below = np.clip(plate.landmarks[list(INNER_LIPS), :2] + [0, 5 * plate.side / 512], 0, plate.side - 1).astype(int)
     pink = 0.8 * plate.image[below[:, 1], below[:, 0]].mean(0)
-    colours = (1 - gum[..., None]) * brightness[..., None] * _ivory(plate) + gum[..., None] * pink
+    shaded = brightness[..., None] ** RED ** colourfulness(plate) * ivory
+    colours = (1 - gum[..., None]) * shaded + gum[..., None] * pink
     soft = softness(plate)
     patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
-    return patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), low
+    return Layer(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), np.full(there.shape, WELL, np.float32), low)
 
 
 def softness(plate: Plate) -> float:
@@ -149,28 +181,58 @@ def _ivory(plate: Plate) -> np.ndarray:
     return min(light, BRIGHTEST) * IVORY ** colourfulness(plate) * (skin / skin.mean()) ** TINT
 
 
-def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> None:
-    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3) and the place of its head."""
+def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, dropped: float) -> None:
+    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3), the place of its head, and
+    the head sizes by which its jaw is down."""
     outline = target[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
-    apart = parted(outline * (512 / len(image)))
-    if (high <= low).any() or apart <= 0:
+    if (high <= low).any():
         return
     part = image[low[1] : high[1], low[0] : high[0]]
-    at, way = _source_of(teeth, target, place, low, part.shape[:2])
-    at = at - teeth.corner.astype(np.float32) - 0.5
-    seen = cv2.remap(teeth.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.remap(teeth.share, at, None, cv2.INTER_LINEAR, borderValue=0)
+    apart = parted(outline * (512 / len(image)))
+    if teeth.lifts and apart < 1:
+        _seal(part, drawn(outline - low, part.shape[:2]), 1 - apart)
+    if apart <= 0:
+        return
+    at, way, fallen = _source_of(teeth, target, place, dropped, low, part.shape[:2])
+    opening = drawn(outline - low, part.shape[:2])
+    light = _light(opening, place[0])
     size = 2 * round(RIM * len(image) / 1024) + 1
-    inside = apart * cv2.blur(drawn(outline - low, part.shape[:2]), (size, size))
+    inside = apart * cv2.blur(opening, (size, size))
+    red = RED**teeth.colour
+    seen, share = _under(teeth.upper, at, light, red)
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
     above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
     plain = _toned(part, inside, teeth.colour)
-    behind = _shaded(plain, inside * (1 - beside), depth, teeth.bright, RED**teeth.colour)
+    behind = _shaded(plain, inside * (1 - beside), depth, teeth.bright, red)
+    behind = _before(behind, *_under(teeth.lower, fallen, light, red, 1 - teeth.jaw), inside)
+    part[:] = _before(behind, seen, share, inside)
+
+
+def _before(behind: np.ndarray, layer: np.ndarray, share: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8: a layer laid over a picture, no farther than between the lips."""
     share = np.minimum(share, inside)
-    part[:] = cv2.blendLinear(seen, behind, share, 1 - share)
+    return cv2.blendLinear(layer, behind, share, 1 - share)
+
+
+def _seal(image: np.ndarray, opening: np.ndarray, share: float) -> None:
+    """Draws the line along which lips meet over what a source's open mouth left there, in place; share: how nearly they do."""
+    near, far = (cv2.dilate(opening, np.ones((size, size))) for size in (3, 9))
+    round_it = far - near
+    colour = SEAM * (image * round_it[..., None]).sum((0, 1)) / max(float(round_it.sum()), 1e-3)
+    weight = share * cv2.GaussianBlur(near, (0, 0), 0.8)[..., None]
+    image[:] = np.round(image * (1 - weight) + weight * colour).astype(np.uint8)
+
+
+def _under(layer: Layer, at: np.ndarray, light: np.ndarray, red: np.ndarray, most: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) uint8 and (h, w) share up to `most`: a layer at places (h, w, 2) of the source's crop, under another light."""
+    at = at - layer.corner.astype(np.float32) - 0.5
+    seen = cv2.remap(layer.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    before = cv2.remap(layer.light, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    dimmed = seen * np.minimum(light / before, 1)[..., None] ** red
+    return np.round(dimmed).astype(np.uint8), most * cv2.remap(layer.share, at, None, cv2.INTER_LINEAR, borderValue=0)
 
 
 def _toned(image: np.ndarray, share: np.ndarray, colour: float) -> np.ndarray:
@@ -191,15 +253,18 @@ def _shaded(image: np.ndarray, share: np.ndarray, depth: np.ndarray, bright: flo
 
 
 def _source_of(
-    teeth: Teeth, target: np.ndarray, place: Place, low: np.ndarray, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 2) float32: where in the source crop each pixel of the target's mouth lies; (h, w): how far down its opening."""
+    teeth: Teeth, target: np.ndarray, place: Place, jaw: float, low: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(h, w, 2) float32: where in the source crop each pixel of the target's mouth lies; (h, w): how far down its opening;
+    (h, w, 2): where on a jaw that is down by so many head sizes."""
     plane = plane_of(place, teeth.depth)
     skull = teeth.rim @ plane[:, :2].T + plane[:, 2]
-    upper, lower = (target[list(lip), :2].mean(0) for lip in (UPPER, LOWER))
+    upper, lower = (target[list(lip), :2].mean(0) for lip in (UPPER_LIP, LOWER_LIP))
     top, bottom = skull[MIDDLE + 1 :].mean(0), skull[1:MIDDLE].mean(0)
     down = plane[:, 1] * max(float((bottom - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1]), LEAST)
     x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
+    jaw = max(jaw, float(_unmapped(plane, lower)[1]) - teeth.line + LOWER.shown - MOST)
+    on_jaw = _unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
     lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]
     dropped = teeth.jaw * (lower - bottom - lifted)
@@ -207,4 +272,5 @@ def _source_of(
     way = ((x - top[0]) * down[0] + (y - top[1]) * down[1]) / float(down @ down) / fall
     share = np.clip((way - 0.45) / 0.55, 0, 1)
     pixels = np.stack([x - share * dropped[0], y - share * dropped[1]], -1)
-    return (_unmapped(plane, pixels) @ teeth.plane[:, :2].T + teeth.plane[:, 2]).astype(np.float32), way
+    at, fallen = ((each @ teeth.plane[:, :2].T + teeth.plane[:, 2]).astype(np.float32) for each in (_unmapped(plane, pixels), on_jaw))
+    return at, way, fallen

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.retarget import Controls, eased, opening_rows, region_projections, retarget
+from styleheat_cli.engine.retarget import Controls, eased, opening_rows, region_projections, retarget, width_row
+from styleheat_cli.face.morphable import openings
 from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
 
 TIMES = np.arange(50) / 25
@@ -138,3 +139,44 @@ def test_a_driver_is_sampled_by_time(model):
     driving = track(angles=np.column_stack([np.linspace(0, 0.49, 50), np.zeros((50, 2))]))
     out = retarget(model, own, driving, np.array([0.02, 0.5]), Controls(relative=False, **FREE))
     assert out.angles[:, 0] == pytest.approx([0.005, 0.125], abs=1e-5)
+
+
+def mouth(model, gap=0.0, width=0.0):
+    """(64,) the least expression that parts the lips and widens the mouth by so many head sizes."""
+    rows = np.vstack([opening_rows(model)[2], width_row(model)])
+    return np.linalg.pinv(rows) @ [gap, width]
+
+
+def gaps_of(model, motion):
+    return openings(model.mean)[2] + motion.expression @ opening_rows(model)[2]
+
+
+def test_where_the_drivers_lips_meet_an_open_mouth_closes(model):
+    own = track(1, expression=mouth(model, 0.2))
+    closed = openings(model.mean)[2]
+    expression = np.stack([mouth(model, gap) for gap in np.r_[np.full(25, -closed), np.linspace(-closed, 0.3, 25)]])
+    gap = gaps_of(model, retarget(model, own, track(expression=expression), TIMES))
+    assert np.abs(gap[:20]).max() < 0.02
+    assert (np.diff(gap[25:]) > 0).all() and gap[-1] > 0.3
+    still = retarget(model, own, track(expression=expression), TIMES, Controls(mouth_gain=0))
+    assert gaps_of(model, still) == pytest.approx(closed + 0.2, abs=0.01)
+
+
+def test_a_smile_gives_way_to_a_mouth_that_moves_and_stays_where_none_does(model):
+    own, wide = track(1, expression=mouth(model, 0.0, 0.3)), width_row(model)
+    calm = retarget(model, own, track(), TIMES).expression @ wide
+    assert calm == pytest.approx(0.3, abs=0.01)
+    talk = np.zeros((50, 64))
+    talk[10:] = mouth(model, 0.35)
+    talking = retarget(model, own, track(expression=talk), TIMES).expression @ wide
+    assert talking[30:45].max() < 0.5 * 0.3
+
+
+def test_a_driver_who_squints_at_rest_still_opens_and_closes_the_eyes(model):
+    """Most of the clip screwed up: open is how far this driver opens eyes at all, not what they do at rest."""
+    expression = np.repeat(blink(model, 0.6)[None], 50, axis=0)
+    expression[35:] = 0
+    expression[20:24] = blink(model, 1.0)
+    out = retarget(model, track(1), track(expression=expression), TIMES)
+    lids = (openings(model.mean) + out.expression @ opening_rows(model).T)[:, 0] / openings(model.mean)[0]
+    assert lids[40] == pytest.approx(1, abs=0.05) and lids[22] < 0.05 and 0.1 < lids[5] < 0.45

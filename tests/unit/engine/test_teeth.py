@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.dentition import MM, SHOWN, crowns
+from styleheat_cli.engine.dentition import LOWER, MM, UPPER, crowns
 from styleheat_cli.engine.plate import drawn
 from styleheat_cli.engine.teeth import show, teeth_of
 from styleheat_cli.face.regions import INNER_LIPS
@@ -23,15 +23,15 @@ def closed(plate):
     return replace(plate, landmarks=landmarks)
 
 
-def shown(teeth, points, place):
+def shown(teeth, points, place, dropped=0.0):
     """What is laid over black, and whether a pixel lies between the lips."""
     image = np.zeros((512, 512, 3), np.uint8)
-    show(teeth, image, points, place)
+    show(teeth, image, points, place, dropped)
     return image, drawn(points[LIPS, :2], (512, 512)) > 0
 
 
 def test_at_rest_a_smile_keeps_its_own_teeth(plate):
-    image, _ = shown(teeth_of(plate), plate.vertices, plate.place)
+    image, _ = shown(teeth_of(plate, 0.0), plate.vertices, plate.place)
     bright = image.min(-1) > 100  # where the layer covers wholly
     assert bright.sum() > 500
     assert np.abs(image[bright].astype(int) - plate.image[bright]).mean() < 8
@@ -39,19 +39,47 @@ def test_at_rest_a_smile_keeps_its_own_teeth(plate):
 
 @pytest.mark.parametrize("which", ["plate", "closed"])
 def test_they_stay_on_the_skull_and_between_the_lips_while_the_jaw_drops(request, which, model, plate, fitted):
-    teeth = teeth_of(request.getfixturevalue(which))
+    teeth = teeth_of(request.getfixturevalue(which), 0.0)
     lowest = []
     for share in (0.35, 0.5):
         points = target(model, plate, fitted, share * jaw_drop(model))
-        image, inside = shown(teeth, points, plate.place)
+        image, inside = shown(replace(teeth, lower=replace(teeth.lower, share=0 * teeth.lower.share)), points, plate.place)
         assert (image.any(-1) & ~inside).sum() < 250, "but for the lips' soft edge"
-        lowest.append(np.percentile(np.nonzero(image.min(-1) > 120)[0], 95))
+        lowest.append(np.percentile(np.nonzero(image.min(-1) > 90)[0], 95))
     assert abs(lowest[1] - lowest[0]) < 6
 
 
+def test_lower_teeth_go_with_the_jaw(model, plate, closed, fitted):
+    teeth = teeth_of(closed, 0.0)
+    alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share))
+    points = target(model, plate, fitted, 0.6 * jaw_drop(model))
+    first = []
+    for dropped in (0.28, 0.32):
+        image, _ = shown(alone, points, plate.place, dropped)
+        first.append(np.percentile(np.nonzero(image.max(-1) > 60)[0], 5))
+    assert first[1] - first[0] == pytest.approx(0.04 * plate.place[0], abs=2)
+
+
+def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate, fitted):
+    teeth, brightest = teeth_of(plate, 0.0), []
+    for share in (0.0, -0.3, -0.5):
+        points = target(model, plate, fitted, share * jaw_drop(model))
+        image, inside = shown(teeth, points, plate.place)
+        brightest.append(np.percentile(image[inside].mean(-1), 90))
+    assert brightest[0] > 1.1 * brightest[1] > 1.21 * brightest[2], brightest
+
+
 def test_closed_lips_show_none(closed):
-    image, _ = shown(teeth_of(closed), closed.landmarks, closed.place)
+    image, _ = shown(teeth_of(closed, 0.0), closed.landmarks, closed.place)
     assert not image.any()
+
+
+def test_two_rows_meet_in_a_bite():
+    down = np.linspace(-0.3, 0.3, 601)[:, None]
+    across = np.full_like(down, 0.05)
+    upper, lower = crowns(across, down)[2] > 0.5, crowns(across, -down, LOWER)[2] > 0.5
+    both = (upper & lower).sum() * 0.001
+    assert both == pytest.approx(UPPER.shown + LOWER.shown, abs=1 * MM), "upper teeth stand before the lower ones"
 
 
 def test_crowns_are_alike_on_both_sides_and_end_below_the_lips():
@@ -61,7 +89,7 @@ def test_crowns_are_alike_on_both_sides_and_end_below_the_lips():
     for part in (brightness, gum, there):
         np.testing.assert_allclose(part, part[:, ::-1], atol=1e-9)
     front = there[:, 185]  # on the first tooth
-    assert down[np.flatnonzero(front > 0.5)[-1], 0] == pytest.approx(SHOWN, abs=1 * MM)
+    assert down[np.flatnonzero(front > 0.5)[-1], 0] == pytest.approx(UPPER.shown, abs=1 * MM)
     assert brightness[200, 200] < 0.9 * brightness[200, 240], "a line parts the two in the middle"
     assert gum[0, 240] == 1 and gum[200, 240] == 0
 
@@ -72,6 +100,6 @@ def test_a_grey_photo_has_a_grey_mouth(request, which, model, plate, fitted):
     grey = replace(own, image=own.image.mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1))
     image = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)  # whatever was made up
     points = target(model, plate, fitted, 0.5 * jaw_drop(model))
-    show(teeth_of(grey), image, points, plate.place)
+    show(teeth_of(grey, 0.0), image, points, plate.place, 0.3)
     inside = drawn(points[LIPS, :2], (512, 512)) == 1
     assert np.ptp(image[inside].astype(int), axis=-1).mean() < 12
