@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """What was made. `motion_from` tells what read the motion, `landmarks` or `deep3d`; `gaps` are the spans without a face, `seconds` the wall time of each stage."""
+    """What was made. `motion_from` tells what read the motion, `landmarks` or `deep3d`; `lips_from` what moves lips that speak,
+    `coefficients` or `audio-warper`; `gaps` are the spans without a face, `seconds` the wall time of each stage."""
 
     output: Path
     outputs: tuple[Path, ...]
@@ -41,6 +42,7 @@ class Result:
     sound_from: str | None = None
     skipped: bool = False
     motion_from: str | None = None
+    lips_from: str | None = None
     gaps: tuple[Span, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -56,6 +58,7 @@ class Result:
             "size": list(self.size),
             "sound_from": self.sound_from,
             "motion_from": self.motion_from,
+            "lips_from": self.lips_from,
             "gaps": [{"start_s": g.start_s, "end_s": g.end_s, "why": g.why, "frames": g.frames} for g in self.gaps],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "frames_per_second": round(self.frames / total, 2) if total else None,
@@ -127,7 +130,7 @@ def _made(plan: Plan, engine: Engine, progress: Progress, began: float) -> Resul
     sound = plan.sound.name if plan.sound else None
     return Result(
         plan.output, plan.outputs, count, length, (plan.width, plan.height), sound,
-        motion_from=shot.motion.read_by, gaps=gaps, seconds=stages,
+        motion_from=shot.motion.read_by, lips_from=shot.lips_from, gaps=gaps, seconds=stages,
     )  # fmt: skip
 
 

@@ -266,6 +266,7 @@ def metadata_of(plan: Plan, shot: Shot) -> dict[str, str]:
         "weights": {"family": plan.recipe.weights.split("/")[-1], "digest": family_digest(plan)},
         "inputs": {path.name: digest[:16] for path, digest in _digests(plan)},
         "motion_from": shot.motion.read_by,
+        **({"lips_from": shot.lips_from} if shot.said else {}),
     }
     return {"comment": NOTE, RECORD: json.dumps(record, ensure_ascii=True, separators=(",", ":"))}
 

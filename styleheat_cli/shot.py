@@ -211,6 +211,25 @@ class Speech:
 
 
 @dataclass(frozen=True)
+class Utterance:
+    """What a shot says: a speech that begins at `start_s` of the output's clock, and how far the mouth goes with it.
+
+    by: what moves the lips, `coefficients` (the motion has it already) or `audio-warper` (a flow of its own).
+    gains (T,) at times (T,), seconds of the output's clock: times that the mouth moves as heard, 0 where nobody speaks.
+    """
+
+    speech: Speech
+    start_s: float
+    by: str
+    gains: np.ndarray
+    times: np.ndarray
+
+    def gain_at(self, times: np.ndarray) -> np.ndarray:
+        """(N,) at these seconds, linear between."""
+        return np.interp(times, self.times, self.gains)
+
+
+@dataclass(frozen=True)
 class Attribute:
     """An edit of how a face looks, over time: a direction of the family, or of a file, at strengths linear between moments.
 
@@ -233,7 +252,8 @@ class Shot:
 
     `own` is the motion that the source itself has (one row a source frame), `motion` the one to render (one row an
     output frame); `person` is whose face it is. `timeline` is the clip whose frame times the output has, `driving`
-    the clip that was followed, if any. `inversion` is the source as a generator holds it, where one was given. `attributes` change how it looks.
+    the clip that was followed, if any. `inversion` is the source as a generator holds it, where one was given. `attributes` change how it looks;
+    `said` is what it says, where it was made to speak.
     `shows` (T,): the source's second on screen at each output row, where it does not run along in its own time.
     """
 
@@ -247,6 +267,12 @@ class Shot:
     shows: np.ndarray | None = None
     inversion: Any = None
     attributes: tuple[Attribute, ...] = ()
+    said: Utterance | None = None
+
+    @property
+    def lips_from(self) -> str | None:
+        """What moves lips that were made to speak: `coefficients` or `audio-warper`."""
+        return self.said.by if self.said else None
 
     def looks(self, row: int) -> dict[str | Path, float]:
         """The directions that change how the face looks at an output row, by name or file, with their strengths; none that is 0."""

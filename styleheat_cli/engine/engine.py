@@ -14,7 +14,7 @@ import numpy as np
 from ..checkpoints.manifest import Component, Family, load_family
 from ..errors import CheckpointError, MachineError
 from ..progress import Progress, silent
-from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot
+from ..shot import Clip, FaceTrack, Frame, MotionTrack, Shot, Utterance
 
 if TYPE_CHECKING:
     import torch
@@ -197,11 +197,17 @@ class Engine:
         return shot.with_(motion=enlivened(self.morphable, self.voice, shot.motion, self.seed))
 
     def speak(self, shot: Shot, speech: Spoken, gain: float = 1.0) -> Shot:
-        """The shot with a lower face that says the speech, whose first moment is that of the first row."""
+        """The shot with a lower face that says the speech, whose first moment is that of the first row.
+
+        Where the family moves the lips by the sound itself, they rest in the motion.
+        """
         from .speech import mouth_of, speak
 
-        mouth = mouth_of(self.voice, speech, shot.motion.times - shot.motion.times[0])
-        return shot.with_(motion=speak(self.morphable, shot.own, shot.motion, mouth, gain))
+        times, hears = shot.motion.times, self.painter.hears
+        mouth = mouth_of(self.voice, speech, times - times[0])
+        said = Utterance(speech, float(times[0]), "audio-warper" if hears else "coefficients", gain * mouth.voice, times)
+        mouth = replace(mouth, voice=0 * mouth.voice) if hears else mouth
+        return shot.with_(motion=speak(self.morphable, shot.own, shot.motion, mouth, gain), said=said)
 
     def inversion(self, path: Path, shot: Shot) -> Inversion:
         """A saved inversion of this very face with this family. Raises InputError for any other."""

@@ -61,6 +61,7 @@ class Performer:
 
     methods = ("encode", "optimise")
     inverting = ("encoder", "generator")
+    hears = False
 
     def __init__(self, engine: Engine):
         self.engine = engine

@@ -58,13 +58,14 @@ def motion_windows(coefficients: Tensor) -> Tensor:
     return coefficients[frames.clamp(0, len(coefficients) - 1)].transpose(1, 2)
 
 
-MEL_RATE, MEL_COLUMNS, SPEECH_FPS = 80, 32, 25
+MEL_RATE, MEL_COLUMNS = 80, 32
+EARLY_S = 4 / 25
+"""Seconds by which a window of sound begins before its frame."""
 
 
-def mel_windows(mel: Tensor, count: int) -> Tensor:
-    """(80, M) log-mel columns, 80 a second -> (count, 80, 32) for frames at 25 a second, held at the end."""
-    frames = torch.arange(count)
-    starts = MEL_RATE * (frames - 4).clamp(min=0) // SPEECH_FPS
+def mel_windows(mel: Tensor, times: Tensor) -> Tensor:
+    """(80, M) log-mel columns, 80 a second -> (N, 80, 32) for these seconds (N,) of it, held at both ends."""
+    starts = (MEL_RATE * (times - EARLY_S).clamp(min=0) + 1e-6).long()
     columns = (starts[:, None] + torch.arange(MEL_COLUMNS)).clamp(max=mel.shape[1] - 1)
     return mel[:, columns].permute(1, 0, 2)
 
@@ -104,10 +105,10 @@ def animate(method: Method, source: Inversion, windows: Tensor, mel: Tensor | No
     return Frames(resize(final.image, size), video_warped, audio_warped, f)
 
 
-def speech_motion(warper: AudioWarper, image: Tensor, mel: Tensor) -> Motion:
-    """The motion that speech asks of the lower half of the face."""
+def speech_motion(warper: AudioWarper, image: Tensor, mel: Tensor, gain: Tensor | None = None) -> Motion:
+    """The motion that speech asks of the lower half of the face, `gain` (N,) times where given."""
     motion = warper(warper.prepare(image), mel)
-    flow = motion.flow.clone()
+    flow = motion.flow.clone() if gain is None else motion.flow * gain[:, None, None, None]
     flow[:, :, :UPPER_HALF] = 0
     return Motion(flow, motion.descriptor)
 
@@ -152,16 +153,17 @@ class Animator:
         self.compiled = compiled
 
     @torch.inference_mode()
-    def __call__(self, windows: Tensor, mel: Tensor | None = None) -> Tensor:
-        """(N, 73, 27) windows and, for speech, (N, 80, 32) log-mel windows -> (N, 3, S, S) float32, not clamped."""
+    def __call__(self, windows: Tensor, mel: Tensor | None = None, gain: Tensor | None = None) -> Tensor:
+        """(N, 73, 27) windows and, for speech, (N, 80, 32) log-mel windows and (N,) times that it moves the face, 1 unless
+        given -> (N, 3, S, S) float32, not clamped."""
         motion = self.moved(windows)
         f = warp(self.source.f, motion.deformation)
         if mel is not None:
-            f = warp(f, self._spoken(motion, mel).deformation)
+            f = warp(f, self._spoken(motion, mel, gain).deformation)
         image = self.drawn(self.healed(f, motion.descriptor))
         if self.dtype is not torch.float32 and not bool(torch.isfinite(image).all()):
             log.warning("frames in %s are not finite: making them again in float32", str(self.dtype).split(".")[-1])
-            return self._exact(windows, mel)
+            return self._exact(windows, mel, gain)
         return resize(image, self.size)
 
     @cached_property
@@ -196,10 +198,10 @@ class Animator:
         """(N, C, 64, 64) calibrated feature -> the picture in the generator's own size."""
         return self.compiled(fold(self.method.generator, self.source.codes, self.dtype).__call__)
 
-    def _spoken(self, motion: Motion, mel: Tensor) -> Motion:
+    def _spoken(self, motion: Motion, mel: Tensor, gain: Tensor | None) -> Motion:
         f = warp(self._f_of_codes, motion.deformation)
         picture = self.drawn(f.to(self.dtype, memory_format=torch.channels_last))
-        return speech_motion(self.method.speech, resize(resize(picture, self.size), SIDE), mel)
+        return speech_motion(self.method.speech, resize(resize(picture, self.size), SIDE), mel, gain)
 
     @cached_property
     def _f_of_codes(self) -> Tensor:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..face.align import crop_image
 from ..face.align_published import ffhq_squares, mirrored_crop
 from ..face.matte import head_mask, matte
 from ..face.morphable import Morphable, placed, rotation
+from ..media.audio import QUIET, emphasised
 from ..media.pixels import to_images, to_tensor
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
@@ -30,7 +32,7 @@ from .compiled import Compile, Compiler, as_it_is
 from .deep3d import Deep3D
 from .inversion import Inversion, Inverter
 from .performance import into_crop
-from .published import Animator, Method, in_batches
+from .published import MEL_COLUMNS, Animator, Method, in_batches, mel_windows
 from .stream import source_rows
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ Looks = tuple[tuple[str | Path, float], ...]
 TOLD = {
     "deep3d": "Deep3D's reading of the driving clip",
     "landmarks": "landmarks, through the estimated map to Deep3D's coefficients (Deep3D drives where its weights are installed)",
+}
+SPOKEN = {
+    "audio-warper": "the audio warper, on the lower half of the face",
+    "coefficients": "the coefficients (an audio warper moves them where the family has one)",
 }
 
 
@@ -68,6 +74,10 @@ class Published:
     def __init__(self, engine: Engine):
         self.engine = engine
         self._shot: Shot | None = None
+
+    @property
+    def hears(self) -> bool:
+        return self.method.speech is not None
 
     def framed(self, face: FaceTrack) -> FaceTrack:
         return replace(face, crop=ffhq_squares(face.landmarks, face.times, face.cuts, face.seen))
@@ -97,7 +107,8 @@ class Published:
 
         def made(part: slice) -> np.ndarray:
             windows = bridge.windows(told, shot.motion.times, rows[part])
-            return to_images(animator(torch.from_numpy(windows).to(self.engine.device)))
+            given = (torch.from_numpy(windows), *self._heard(shot, rows[part]))
+            return to_images(animator(*(x.to(self.engine.device) for x in given)))
 
         told = self._coefficients(shot)
         for batch in in_batches(made, len(rows), self.batch):
@@ -172,12 +183,31 @@ class Published:
         return self.invert(image, self.methods[0], 0)
 
     def _coefficients(self, shot: Shot) -> np.ndarray:
-        """(T, 73) of the shot, made once."""
+        """(T, 73) of the shot, made once, and with it the sound that it says."""
         if self._shot is not shot:
             crops = shot.face.crop[source_rows(shot)].astype(np.float64)
             self._shot, self._rows = shot, bridge.coefficients(self.engine.morphable, shot, crops)
+            self._sound = sound_of(shot)
             log.info("motion: %s", TOLD[shot.motion.read_by])
+            if shot.said:
+                log.info("lips: %s", SPOKEN[shot.lips_from])
         return self._rows
+
+    def _heard(self, shot: Shot, rows: range) -> tuple[Tensor, ...]:
+        """(N, 80, 32) windows of sound and (N,) gains at output rows, where an audio warper speaks; else nothing."""
+        if self._sound is None:
+            return ()
+        times = shot.motion.times[rows.start : rows.stop]
+        windows = mel_windows(self._sound, torch.from_numpy(times - shot.said.start_s))
+        return windows, torch.from_numpy(shot.said.gain_at(times)).float()
+
+
+def sound_of(shot: Shot) -> Tensor | None:
+    """(80, M) columns of sound where an audio warper speaks, quiet after their end."""
+    if shot.lips_from != "audio-warper":
+        return None
+    columns = emphasised(shot.said.speech.mel).T
+    return torch.from_numpy(np.pad(columns, ((0, 0), (0, MEL_COLUMNS)), constant_values=QUIET))
 
 
 def alike(shot: Shot, rows: range) -> Iterator[tuple[Looks, range]]:

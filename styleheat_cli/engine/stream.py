@@ -30,11 +30,13 @@ BACKWARDS = 24  # pictures that are held at once where a clip is played backward
 class Painter(Protocol):
     """How a family makes pictures: the networks behind it, ready to run.
 
-    methods: ways to invert a picture, the usual one first; inverting: roles whose files decide what comes of it.
+    methods: ways to invert a picture, the usual one first; inverting: roles whose files decide what comes of it; hears:
+    whether it moves the lips by the sound itself, so that the motion need not say the speech.
     """
 
     methods: tuple[str, ...]
     inverting: tuple[str, ...]
+    hears: bool
 
     def framed(self, face: FaceTrack) -> FaceTrack:
         """The track with the squares round the head as this family wants them."""

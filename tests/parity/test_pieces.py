@@ -168,10 +168,12 @@ def test_windows_of_motion_are_held_at_both_ends():
 
 def test_windows_of_mel_begin_four_frames_early():
     mel = torch.arange(400.0).expand(80, 400)
-    windows = mel_windows(mel, 100)
+    windows = mel_windows(mel, torch.arange(100) / 25)
     assert windows.shape == (100, 80, 32)
     assert windows[[0, 4, 5, 29], 0, 0].tolist() == [0, 0, 3, 80]  # int(80 * (n - 4) / 25)
     assert windows[99, 0, -1] == 304 + 31
+    between = mel_windows(mel, torch.tensor([0.0, 0.18, 0.2, 9.0]))
+    assert between[:, 0, 0].tolist() == [0, 1, 3, 399] and (between[3] == 399).all()
 
 
 def test_rotations_turn_rows_as_the_specification_says():

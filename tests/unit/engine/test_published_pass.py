@@ -16,7 +16,7 @@ from skimage import data
 from styleheat_cli.engine import Engine, bridge, compiled, inverting
 from styleheat_cli.engine.deep3d import Deep3D, upright
 from styleheat_cli.engine.inversion import Inversion, Inverter, write_inversion
-from styleheat_cli.engine.published import Method, animate, motion_windows
+from styleheat_cli.engine.published import Animator, Method, animate, motion_windows, speech_motion
 from styleheat_cli.engine.published_pass import Published, alike
 from styleheat_cli.engine.retarget import Controls
 from styleheat_cli.engine.stream import perform
@@ -25,13 +25,14 @@ from styleheat_cli.face.align import crop_image
 from styleheat_cli.face.align_published import crop_face, ffhq_quad, ffhq_squares, five_points, mirrored_crop
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import IBUG_68
+from styleheat_cli.media.audio import QUIET, emphasised
 from styleheat_cli.media.pixels import to_images
 from styleheat_cli.networks.calibration import CalibrationNet
 from styleheat_cli.networks.hfgi import Aligner, ConsultationEncoder
 from styleheat_cli.networks.recon import ReconNet
 from styleheat_cli.networks.stylegan2 import Conditions, Generator
-from styleheat_cli.networks.warper import VideoWarper
-from styleheat_cli.shot import CROP, EXPRESSION, Attribute, MotionTrack, Reading
+from styleheat_cli.networks.warper import AudioWarper, VideoWarper
+from styleheat_cli.shot import CROP, EXPRESSION, Attribute, MotionTrack, Reading, Speech, Utterance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -120,6 +121,56 @@ def test_memory_is_flat_in_the_length_of_the_clip(published, shot):
     long = shot.with_(motion=shot.motion.with_(coeffs=coeffs, times=times))
     held = [psutil.Process().memory_info().rss for _ in published.render(long, crop=True, size=512)]
     assert max(held[40:]) - max(held[:40]) < 20e6  # a second of pictures at 512 is as much
+
+
+@pytest.fixture
+def hearing(published, monkeypatch):
+    """The same engine with an audio warper."""
+    torch.manual_seed(2)
+    warper = AudioWarper(widths=(8, 8, 8, 8), decoder=(8, 8), descriptor=16).eval().requires_grad_(False)
+    monkeypatch.setattr(published.painter, "method", replace(published.painter.method, speech=warper))
+    return published
+
+
+def utterance(length_s=0.08):
+    """A voice of random loudness, two frames long."""
+    mel = np.random.default_rng(3).normal(-1, 1, (round(80 * length_s), 80)).astype(np.float32)
+    return Speech(Path("speech.wav"), mel, 80.0, length_s)
+
+
+def test_where_there_is_an_audio_warper_it_moves_the_lips_and_the_motion_leaves_them_at_rest(hearing, shot, monkeypatch):
+    silent = Speech(Path("silent.wav"), np.full((10, 80), -5, np.float32), 80.0, 0.12)
+    spoken = hearing.speak(shot, utterance(), 0.5)
+    assert spoken.lips_from == "audio-warper" and (spoken.said.gains <= 0.5).all()
+    monkeypatch.setattr(hearing.painter, "method", replace(hearing.painter.method, speech=None))
+    told = hearing.speak(shot, silent)
+    assert told.lips_from == "coefficients"
+    assert np.array_equal(spoken.motion.coeffs, told.motion.coeffs)
+
+
+def test_spoken_frames_are_those_of_the_method_with_the_windows_of_the_sound(hearing, shot):
+    speech = utterance()
+    said = Utterance(speech, -0.2, "audio-warper", np.array([1.0, 1.0, 0.0]), shot.motion.times)
+    found = [frame.image for frame in hearing.render(shot.with_(said=said), crop=True, size=512)]
+    quiet = np.full((40, 80), QUIET)
+    columns = np.concatenate([emphasised(speech.mel), quiet])  # 80 a second; a frame's window begins 0.16 s before it
+    mel = np.stack([columns[min(round(80 * (t + 0.2 - 0.16)), 6) :][:32].T for t in shot.motion.times])
+    mel, method, moved = torch.from_numpy(mel).float(), hearing.painter.method, windows(hearing, shot)
+    with torch.no_grad():
+        spoken, silent = (animate(method, shot.inversion, moved, sound, size=512).image for sound in (mel, None))
+        nothing = Animator(method, shot.inversion, size=512)(moved, torch.randn(3, 80, 32), torch.zeros(3))
+    for row, right, wrong in ((0, spoken, nothing), (1, spoken, silent), (2, nothing, spoken)):  # nobody speaks in the last
+        near, far = (np.abs(found[row].astype(int) - to_images(image[row : row + 1])[0]).mean() for image in (right, wrong))
+        assert near < 0.01 < 0.2 < far, (row, near, far)
+
+
+def test_speech_moves_only_the_lower_half_of_f(hearing, shot):
+    picture, mel = torch.rand(2, 3, 256, 256), torch.randn(2, 80, 32)
+    flow, half = (
+        speech_motion(hearing.painter.method.speech, picture, mel, gain).flow for gain in (None, torch.tensor([1.0, 0.5]))
+    )
+    assert not flow[:, :, :32].any() and flow[:, :, 32:].abs().mean() > 0
+    assert torch.equal(half[0], flow[0]) and torch.allclose(half[1], flow[1] / 2)
 
 
 def test_outside_the_head_the_frame_keeps_its_pixels(published, shot):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from styleheat_cli.errors import InputError
-from styleheat_cli.media.audio import BANDS, log_mel, samples
+from styleheat_cli.media.audio import BANDS, QUIET, emphasised, log_mel, samples
 from tests import synthetic
 from tests.synthetic import clicks, numbered_frames, tone, write_clip, write_sound
 
@@ -131,3 +131,13 @@ def test_a_long_sound_gives_the_rows_of_its_parts():
     assert np.abs(whole[:4890] - start[:4890]).max() < 1e-5
     later = log_mel(noise[200 * 4000 :], 16000)
     assert np.abs(whole[4010:] - later[10:]).max() < 1e-5
+
+
+def test_emphasised_rows_are_those_of_the_emphasised_sound():
+    noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    noise *= np.linspace(0, 1, 16000, dtype=np.float32)
+    exact = 20 * log_mel(np.append(noise[:1], noise[1:] - 0.97 * noise[:-1]), 16000)
+    exact = (8 * (exact + 80) / 100 - 4).clip(-4, 4)  # decibels from -80 to 20 on -4 to 4
+    found = emphasised(log_mel(noise, 16000))
+    assert np.abs(found - exact).mean() < 0.02  # the emphasis is that of a band's centre
+    assert np.ptp(exact.mean(0)) > 1 and (emphasised(np.full((3, 80), -5.0)) == QUIET).all()
