@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from styleheat_cli.checkpoints import load_family
 from styleheat_cli.engine import Engine, bridge
 from styleheat_cli.engine.inversion import read_inversion
-from styleheat_cli.engine.published import animate
+from styleheat_cli.engine.published import Animator, animate
+from styleheat_cli.media.audio import QUIET, RATE, emphasised, samples, write_wav
 from styleheat_cli.media.pixels import to_images
 from styleheat_cli.media.reader import frames, probe
 from styleheat_cli.media.writer import VideoWriter
@@ -31,7 +33,7 @@ from .published_files import publish
 
 __all__ = ["Called", "cli"]
 
-pytestmark = pytest.mark.slow  # two minutes: 1.4 GB are written, fetched and converted, four frames made at 1024
+pytestmark = pytest.mark.slow  # two minutes: 1.4 GB are written, fetched and converted, six frames made at 1024
 
 NEEDED = ("generator", "encoder", "refiner", "motion")
 MEMORY_MB = 4000
@@ -169,6 +171,40 @@ def test_its_frames_are_those_of_the_method_step_by_step(place, shared, clip, ma
         wanted = to_images(animate(engine.painter.method, inversion, window, size=1024).image)[0]
     first, second = (np.abs(frame.image.astype(int) - wanted).mean() for frame in frames(probe(made)))
     assert second < 1 and first > 3 * second, (first, second)  # lossless but for the way to YUV and back
+
+
+@pytest.fixture
+def voiced(cli, place, tmp_path):
+    """A folder of weights that has an audio warper, too."""
+    store, files = tmp_path / "store", tmp_path / "files"
+    shutil.copytree(place / "store" / "styleheat", store / "styleheat", copy_function=os.symlink)
+    files.mkdir()
+    publish(Fixture(parity_folder(), 1234), files, ["speech"])
+    assert cli("checkpoints", "import", files, "--folder", store, "--accept-license").code == 0
+    return store
+
+
+def test_a_photo_speaks_through_the_audio_warper_where_there_is_one(cli, place, shared, voiced, tmp_path):
+    photo, speech = shared / "data" / "portraits" / "ScarlettJohansson_4.jpg", tmp_path / "speech.wav"
+    write_wav(speech, samples(shared / "data" / "audio" / "aaai22_trump.flac", RATE, 1.0, 1.4)[0])
+    called = cli("dub", photo, "--audio", speech, "--weights", "styleheat", "--checkpoints", voiced, "--crop", "--size", "1024",
+                 "--fps", "5", "--codec", "ffv1", "-o", tmp_path / "made.mkv", "--json", "-v")  # fmt: skip
+    assert called.code == 0 and called.json["lips_from"] == "audio-warper" and "lips: the audio warper" in called.err
+    assert json.loads(cli("inspect", tmp_path / "made.mkv", "--json").out)["lips_from"] == "audio-warper"
+    engine = Engine("styleheat", checkpoints=voiced)
+    shot = edits()["dub"](audio=speech).apply(engine.shot(photo), engine, Scope(still=True, rate=Fraction(5)))
+    told = bridge.coefficients(engine.morphable, shot, shot.face.crop[[0, 0]])
+    rows = emphasised(engine.hear(speech).mel)
+    mel = torch.from_numpy(np.stack([rows[:32].T, np.pad(rows, ((0, 8), (0, 0)), constant_values=QUIET)[3:35].T]))
+    gain = torch.tensor(shot.said.gains).float()
+    source, _ = read_inversion(next((place / "cache" / "styleheat" / "inversions").iterdir()))
+    animator = Animator(engine.painter.method, source)
+    wanted, silent = (
+        to_images(animator(torch.from_numpy(bridge.windows(told, shot.motion.times, range(2))), mel, each)) for each in (gain, 0 * gain)
+    )
+    for frame, image, other in zip(frames(probe(tmp_path / "made.mkv")), wanted, silent, strict=True):
+        right, wrong = (np.abs(frame.image.astype(int) - each).mean() for each in (image, other))
+        assert right < 1 and wrong > 3 * right, (right, wrong, gain)
 
 
 @pytest.mark.parametrize("fault", ["truncated", "missing", "other"])
