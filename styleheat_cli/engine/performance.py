@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..face.align import crop_image, warp
+from ..face.landmarks import Landmarker
 from ..face.morphable import Morphable, canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import CHIN, LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
@@ -23,6 +24,8 @@ from .inversion import Inversion
 from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
+from .response import Response, made_up_for, measured
+from .retarget import opening_rows
 from .synthesis import warped
 from .teeth import Teeth, show, teeth_of
 from .texture import Atlas
@@ -36,6 +39,7 @@ SEEN = np.array([1.2, 1.0, 1.0])
 and the foreshortening of its own pitch, and its pitch is read as a fifth too small (measured by refitting results)."""
 CLOSED, CLOSING = 0.08, 0.3  # shares of the opening at ease at which lids meet, and from which they draw together
 AROUND = np.ones((5, 5), np.uint8)  # pixels round painted ones that are pasted with them
+STREAKS = (0.015, 0.06)  # sides of the square: blurs of what lies so far beyond a frame's border
 PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
 
 
@@ -51,6 +55,7 @@ class Stage:
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
     teeth: Teeth  # of the first frame of a shot: they stay the same
+    response: Response | None = None  # how a photo's mouth is seen to move
     change: Change = NO_CHANGE  # what attributes ask of the mesh
     memory: Memory = field(default_factory=Memory)  # what the shot has shown so far of skin and hair
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
@@ -79,7 +84,8 @@ class Performer:
     def stage(
         self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None = None
     ) -> Stage:
-        return make_stage(self.engine, shot, frame, row, crop, side, before)
+        made = make_stage(self.engine, shot, frame, row, crop, side, before)
+        return replace(made, response=response_of(self.engine, shot, made)) if shot.clip.still else made
 
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
@@ -119,11 +125,12 @@ def make_stage(
     model = engine.morphable
     landmarks = into_crop(np.asarray(shot.face.landmarks[row], np.float64), crop, side)
     fit = fit_frames(model, landmarks[None], shot.person.identity, shot.person.own)
-    image = crop_image(frame.image, crop, side)
+    real = within(frame.image.shape, crop, side)
+    image = softened(crop_image(frame.image, crop, side), real)
     if before is not None and _cut_between(shot, before.frame, frame):
         before = None
-    real = within(frame.image.shape, crop, side) if before is None else None
-    plate = make_plate(model, image, landmarks, fit, real, before and carried_over(before, crop, side))
+    plate = make_plate(model, image, landmarks, fit, *((real,) if before is None else (None, carried_over(before, crop, side))))
+    plate = replace(plate, background=softened(plate.background, real))
     if before is not None:
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
@@ -164,6 +171,17 @@ def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:
     return crop_image(np.ones(shape[:2], np.float32), crop, side, outside=0) > 0.99
 
 
+def softened(image: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(S, S, 3) uint8: a crop whose pixels repeat where its frame ends (real (S, S) False), without the streaks of that."""
+    if real.all():
+        return image
+    away, side = cv2.distanceTransform((~real).astype(np.uint8), cv2.DIST_L2, 3), len(image)
+    for blur in STREAKS:
+        share = np.clip(away / (blur * side), 0, 1)
+        image = cv2.blendLinear(cv2.GaussianBlur(image, (0, 0), blur * side), image, share, 1 - share)
+    return image
+
+
 def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
     return any(float(before.time) < cut <= float(frame.time) + 1e-6 for cut in shot.face.cuts)
 
@@ -195,15 +213,33 @@ def without_detail(engine: Engine, image: np.ndarray) -> np.ndarray:
 
 def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
-    model, person = engine.morphable, shot.person
-    expression = stage.change.added_to(shot.motion.expression[row])
-    angles = turned(shot, stage, row)
-    shape = model.shape(person.identity, expression[None], angles[None])[0] + person.own + stage.leftover
-    shape = shape + stage.change.shape
-    shape = met(unfolded(shape, stage.still, model.triangles), shot.own.calm)
+    shape = shape_of(engine, shot, stage, row)
+    if stage.response is not None:
+        shape = made_up_for(stage.response, engine.morphable, shape)
+    shape = met(unfolded(shape, stage.still, engine.morphable.triangles), shot.own.calm)
     scale, turn, shift = place = place_of(shot, stage, row)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]
     return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
+
+
+def shape_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
+    """(478, 3) canonical: the face that an output row asks for."""
+    expression = stage.change.added_to(shot.motion.expression[row])
+    shape = engine.morphable.shape(shot.person.identity, expression[None], turned(shot, stage, row)[None])[0]
+    return shape + shot.person.own + stage.leftover + stage.change.shape
+
+
+def response_of(engine: Engine, shot: Shot, stage: Stage) -> Response:
+    """How a photo's mouth is seen to move in this performance of it."""
+    model = engine.morphable
+    gap = shot.motion.expression @ opening_rows(model)[2]
+    with Landmarker() as landmarker:
+
+        def look(row: int) -> np.ndarray | None:
+            found = landmarker.find(picture(engine, shot, stage, row)[0], thorough=False)
+            return max(found, key=lambda points: float(np.ptp(points[:, 1])), default=None)
+
+        return measured(model, shot.person, stage.still, gap, lambda row: shape_of(engine, shot, stage, row), look)
 
 
 def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:

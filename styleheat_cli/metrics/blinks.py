@@ -12,6 +12,8 @@ from .series import Pairs
 
 CLOSED = 0.6
 """Share of the clip's own open eye (80th percentile) below which the eyes count as closed."""
+OPEN = 0.75
+"""Share of it above which closed eyes count as open again: what trembles between the two is no blink."""
 LONGEST_S = 0.6
 """An eye that stays closed longer does not blink."""
 TOLERANCE_S = 0.15
@@ -33,12 +35,18 @@ def blink_times(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
     """(K,) seconds: the middles of the short stretches in which the eyes are closed."""
     if len(times) < 3:
         return np.zeros(0)
-    closed = openness < CLOSED * np.percentile(openness, 80)
+    closed = _closed(openness / np.percentile(openness, 80))
     edges = np.flatnonzero(np.diff(np.r_[False, closed, False].astype(int)))
     starts, ends = edges[::2], edges[1::2] - 1
     short = times[ends] - times[starts] <= LONGEST_S
     inside = (starts > 0) & (ends < len(times) - 1)
     return ((times[starts] + times[ends]) / 2)[short & inside]
+
+
+def _closed(share: np.ndarray) -> np.ndarray:
+    """(T,) bool: whether eyes open by such a share (T,) count as closed: from where they close to where they are open again."""
+    last = np.maximum.accumulate(np.where((share < CLOSED) | (share > OPEN), np.arange(len(share)), -1))
+    return (last >= 0) & (share[last] < CLOSED)
 
 
 def matched(own: np.ndarray, real: np.ndarray) -> int:

@@ -1,13 +1,15 @@
 """Plates, warps and healed mouths, on a real portrait."""
 
+import cv2
 import numpy as np
 import pytest
 
 from styleheat_cli.engine import Engine, performance
 from styleheat_cli.engine.heal import heal, invert, invert_mouth
-from styleheat_cli.engine.mesh import target_mesh
+from styleheat_cli.engine.mesh import backward_map, target_mesh
+from styleheat_cli.engine.performance import softened
 from styleheat_cli.engine.plate import filled
-from styleheat_cli.engine.synthesis import warped
+from styleheat_cli.engine.synthesis import _torn, _without_between, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS
 
@@ -115,3 +117,26 @@ def test_without_detail_all_is_the_generators_and_without_calibration_no_mouth_i
     assert apart[0] < 0.5 and apart[1] < 1 and apart[2] > 2
     monkeypatch.setattr(performance, "heal", lambda *_: pytest.fail("healed"))
     Engine("default", device="cpu", without=["calibration"]).reconstruct(image)
+
+
+def test_a_torn_map_has_nothing_between_its_sides(model, engine, plate, fitted):
+    """A head that turns far hides a cheek behind its nose; no pixel comes from between what lies on both sides of that edge."""
+    points = target(model, plate, fitted, turn=(0.0, 0.7, 0.0))
+    source_at, _ = backward_map(plate.vertices, points, engine.triangles, 512)
+    torn = _torn(source_at, 512)
+    assert 0 < torn.mean() < 0.05
+    fine = cv2.resize(source_at, (512, 512), interpolation=cv2.INTER_LINEAR)
+    rows, columns = _without_between(fine, source_at, torn)
+    given = {tuple(at) for at in source_at.reshape(-1, 2).tolist()}
+    assert all(tuple(at) in given for at in fine[rows, columns].tolist())
+
+
+def test_beyond_the_frame_nothing_streaks_and_within_it_nothing_changes():
+    image = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    real = np.zeros((128, 128), bool)
+    real[:, 40:] = True
+    image[:, :40] = image[:, 40:41]  # as a repeated border is
+    soft = softened(image, real)
+    assert (soft[:, 40:] == image[:, 40:]).all()
+    assert np.abs(np.diff(soft[:, 5].astype(int), axis=0)).max() < 12
+    assert softened(image, np.ones_like(real)) is image

@@ -62,6 +62,12 @@ def test_blinks_are_short_dips_and_each_is_matched_once():
     assert matched(np.array([1.0, 4.9]), np.array([1.05, 4.7])) == 1
 
 
+def test_half_closed_eyes_that_tremble_do_not_blink():
+    openness = np.full(150, 0.3)
+    openness[40:100] = 0.18 + 0.02 * np.sin(np.arange(60) * 2.0)  # about 60 % open, to and fro
+    assert len(blink_times(TIMES, openness)) == 0
+
+
 def test_a_slow_squint_is_no_blink():
     openness = 0.3 + 0.05 * np.sin(TIMES)
     assert len(blink_times(TIMES, openness)) == 0
