@@ -37,7 +37,7 @@ class Compiler:
     """
 
     def __init__(self, batch: int, options: Mapping[str, Any]):
-        self.batch, self.options, self.fails = batch, options, False
+        self.batch, self.options, self.off = batch, options, False
 
     @classmethod
     def of(cls, device: torch.device, batch: int) -> Compiler:
@@ -49,10 +49,14 @@ class Compiler:
         compiled = torch.compile(function, dynamic=False, **self.options)
 
         def run(x: Tensor, *others: Tensor) -> Any:
-            if self.fails or len(x) != self.batch:
+            if self.off or len(x) != self.batch:
                 return function(x, *others)
             try:
                 return _own(compiled(x, *others))
+            except torch.OutOfMemoryError:
+                self.off = True
+                torch.compiler.reset()  # recorded graphs hold memory that smaller batches need
+                raise
             except _failures() as error:
                 self._give_up(error)
                 return function(x, *others)
@@ -60,7 +64,7 @@ class Compiler:
         return run
 
     def _give_up(self, error: Exception) -> None:
-        self.fails = True
+        self.off = True
         why = str(getattr(error, "inner_exception", error)).strip().split("\n")[0]
         log.warning("the networks cannot be compiled here and run as they are: %s; install a C++ compiler (such as g++), "
                     "for a GPU Triton too, or leave --compile out", why)  # fmt: skip

@@ -155,7 +155,7 @@ def test_compiled_frames_are_the_same_and_each_network_is_one_graph(method, sour
         animator = Animator(method, each, size=128, compiled=compiled)
         ours = torch.cat(list(in_batches(lambda part, animator=animator: animator(windows[part]), 5, 2)))
         assert distance(ours, Animator(method, each, size=128)(windows)) < ROUNDING
-        assert compiled.graphs == 3 and not compiled.fails
+        assert compiled.graphs == 3 and not compiled.off
 
 
 def test_what_is_compiled_overflows_and_runs_out_of_memory_as_before(method, source, caplog):
@@ -172,6 +172,18 @@ def test_what_is_compiled_overflows_and_runs_out_of_memory_as_before(method, sou
         ours = torch.cat(list(in_batches(make, 4, 4)))
     assert animator.compiled.graphs == 3 and "float16" in caplog.text and "batches of 2" in caplog.text
     assert distance(ours, animate(method, loud, windows, size=128).image) < ROUNDING
+
+
+def test_a_compiled_batch_that_does_not_fit_gives_way_to_smaller_ones(method, source, caplog):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    windows = torch.randn(4, 73, 27)
+    animator = Animator(method, source, size=128, compiled=Compiler(4, {"backend": lambda *_: full}))
+    with caplog.at_level(logging.WARNING):
+        ours = torch.cat(list(in_batches(lambda part: animator(windows[part]), 4, 4)))
+    assert animator.compiled.off and "batches of 2" in caplog.text
+    assert distance(ours, Animator(method, source, size=128)(windows)) < ROUNDING
 
 
 def test_a_machine_without_a_compiler_is_told_once_and_the_frames_are_made(method, source, caplog):
@@ -192,7 +204,7 @@ def test_frames_are_the_same_within_rounding_when_really_compiled(method, source
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     compiled, windows = Compiler.of(torch.device("cpu"), 1), torch.randn(1, 73, 27)
     ours = Animator(method, source, size=128, compiled=compiled)(windows)
-    assert not compiled.fails and any(tmp_path.rglob("*.so"))
+    assert not compiled.off and any(tmp_path.rglob("*.so"))
     assert distance(ours, Animator(method, source, size=128)(windows)) < ROUNDING
 
 
