@@ -130,6 +130,7 @@ class MotionTrack:
     space: str = "landmark"
     seen: np.ndarray | None = None
     identity: np.ndarray | None = None  # [K]: whose face moved
+    ease: np.ndarray | None = None  # [478 3] canonical: that face without expression
     calm: np.ndarray | None = None  # [3]: openings of that face at ease, in head sizes: left eye, right eye, lips
     clip: Clip | None = None
     gaps: tuple[Span, ...] = ()

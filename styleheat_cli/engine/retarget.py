@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..face.morphable import Morphable, openings
+from ..face.morphable import Morphable, expression_on, openings
 from ..face.regions import (
     INNER_LIPS,
     LEFT_EYE,
@@ -85,7 +85,9 @@ def retarget(
 def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: Controls) -> np.ndarray:
     """(73,) the driver's row against which its motion counts."""
     if controls.anchor == "source":
-        return _in_pixels_of(driving, own)
+        row = _in_pixels_of(driving, own)
+        row[EXPRESSION] = _as_on(model, driving, own)
+        return row
     if controls.anchor != "rest":
         return driving.at(np.array([float(controls.anchor)]))[0]
     rows = _seen(driving)
@@ -100,6 +102,15 @@ def _in_pixels_of(driving: MotionTrack, own: MotionTrack) -> np.ndarray:
     widths = [track.clip.width if track.clip else 0 for track in (driving, own)]
     row[CROP] *= widths[0] / widths[1] if all(widths) else 1
     return row
+
+
+def _as_on(model: Morphable, driving: MotionTrack, own: MotionTrack) -> np.ndarray:
+    """(64,) the source's expression as it reads on the driver's face: who is who and what is expression differ with what was seen."""
+    expression = own.expression[0].astype(np.float64)
+    if own.ease is None or driving.ease is None:
+        return expression
+    shape = own.ease + np.tensordot(expression, model.expression, axes=1)
+    return expression_on(model, shape, driving.ease)
 
 
 def calm_of(model: Morphable, expression: np.ndarray) -> np.ndarray:

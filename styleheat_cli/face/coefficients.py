@@ -29,9 +29,10 @@ def motion_of(model: Morphable, face: FaceTrack, clip: Clip | None = None, perso
         fitted = fit_frames(model, landmarks, person.identity, person.own)
         rows = slice(start, start + len(landmarks))
         coeffs[rows] = _rows(fitted, squares(face.crop[rows]))
+    ease = at_ease(model, person).astype(np.float32)
     return MotionTrack(
         coeffs, np.asarray(face.times, np.float64), seen=face.seen, identity=person.identity.astype(np.float32),
-        calm=openings(at_ease(model, person)).astype(np.float32), clip=clip, gaps=face.gaps, cuts=face.cuts,
+        ease=ease, calm=openings(ease), clip=clip, gaps=face.gaps, cuts=face.cuts,
     )  # fmt: skip
 
 

@@ -169,6 +169,11 @@ def fit(model: Morphable, landmarks: np.ndarray) -> Fit:
     return fit_frames(model, landmarks, identity, own)
 
 
+def expression_on(model: Morphable, shape: np.ndarray, ease: np.ndarray) -> np.ndarray:
+    """(64,) expression that turns a face at ease (478, 3) into a canonical shape (478, 3)."""
+    return (shape - ease).reshape(-1) @ model.expression_solver
+
+
 def openings(shape: np.ndarray) -> np.ndarray:
     """(..., 3): how far left eye, right eye and lips are open in canonical shapes (..., 478, 3), in head sizes."""
     return np.stack([gaps(shape, pairs).mean(-1) for pairs in (LEFT_LIDS, RIGHT_LIDS, LIPS)], axis=-1)

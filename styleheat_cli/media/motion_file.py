@@ -22,6 +22,7 @@ from .output import part_of
 FORMAT = "styleheat-motion"
 VERSION = 1
 SPACES = ("landmark", "bfm")
+POINTS = 478  # of a face
 LONGEST_HEADER = 1 << 20  # bytes; ours has a few hundred
 LONGEST_FILE = 1 << 30  # bytes: 70 hours at 50 fps
 HINT = "make it anew with: styleheat motion VIDEO -o MOTION.safetensors"
@@ -38,6 +39,8 @@ def write_motion(path: Path | str, motion: MotionTrack) -> None:
         arrays["seen"] = motion.seen.astype(np.uint8)
     if motion.identity is not None:
         arrays["identity"] = motion.identity.astype(np.float32)
+    if motion.ease is not None:
+        arrays["ease"] = motion.ease.astype(np.float32)
     if motion.calm is not None:
         arrays["calm"] = motion.calm.astype(np.float32)
     if motion.reading is not None:
@@ -68,7 +71,7 @@ def read_motion(path: Path | str) -> MotionTrack:
     motion = MotionTrack(
         arrays["coeffs"], arrays["times"], notes["space"],
         seen=arrays["seen"].astype(bool) if "seen" in arrays else None,
-        identity=arrays.get("identity"), calm=arrays.get("calm"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
+        identity=arrays.get("identity"), ease=arrays.get("ease"), calm=arrays.get("calm"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
     )  # fmt: skip
     if "deep3d" not in arrays:
         return motion
@@ -130,8 +133,8 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         raise _refusal(path, f"it has no {' and no '.join(sorted(missing))}")
     rows = len(arrays["times"]) if arrays["times"].ndim == 1 else 0
     numbers = (rows, COEFFICIENTS)
-    expected = {"coeffs": numbers, "deep3d": numbers, "times": (rows,), "seen": (rows,), "calm": (3,)}
-    types = {"coeffs": np.float32, "deep3d": np.float32, "times": np.float64, "seen": np.uint8, "identity": np.float32, "calm": np.float32}
+    expected = {"coeffs": numbers, "deep3d": numbers, "times": (rows,), "seen": (rows,), "ease": (POINTS, 3), "calm": (3,)}
+    types = dict.fromkeys(("coeffs", "deep3d", "identity", "ease", "calm"), np.float32) | {"times": np.float64, "seen": np.uint8}
     for name, array in arrays.items():
         if name not in types:
             raise _refusal(path, f"it holds {name!r}, which is no part of a motion")

@@ -180,3 +180,12 @@ def test_a_driver_who_squints_at_rest_still_opens_and_closes_the_eyes(model):
     out = retarget(model, track(1), track(expression=expression), TIMES)
     lids = (openings(model.mean) + out.expression @ opening_rows(model).T)[:, 0] / openings(model.mean)[0]
     assert lids[40] == pytest.approx(1, abs=0.05) and lids[22] < 0.05 and 0.1 < lids[5] < 0.45
+
+
+def test_the_same_face_read_as_another_person_keeps_its_mouth(model):
+    """A photo of the driver: from one picture a wide mouth is an expression, from a whole film it is who they are."""
+    wide = mouth(model, 0.0, 0.3)
+    own = track(1, expression=wide).with_(ease=model.mean)
+    driving = track().with_(ease=model.mean + np.tensordot(wide, model.expression, axes=1))
+    out = retarget(model, own, driving, TIMES, Controls(anchor="source"))
+    assert out.expression @ width_row(model) == pytest.approx(0.3, abs=0.03)
