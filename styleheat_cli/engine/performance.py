@@ -24,7 +24,7 @@ from .inversion import Inversion
 from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
-from .response import Response, made_up_for, measured
+from .response import Response, made_up_for, measured, mouth
 from .retarget import opening_rows
 from .synthesis import warped
 from .teeth import Teeth, show, teeth_of
@@ -230,16 +230,19 @@ def shape_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
 
 
 def response_of(engine: Engine, shot: Shot, stage: Stage) -> Response:
-    """How a photo's mouth is seen to move in this performance of it."""
-    model = engine.morphable
-    gap = shot.motion.expression @ opening_rows(model)[2]
+    """How a photo's head and mouth are seen to move in this performance of it."""
+    model, motion = engine.morphable, shot.motion
+    own = np.append(mouth(stage.still), stage.angles)
     with Landmarker() as landmarker:
 
         def look(row: int) -> np.ndarray | None:
             found = landmarker.find(picture(engine, shot, stage, row)[0], thorough=False)
             return max(found, key=lambda points: float(np.ptp(points[:, 1])), default=None)
 
-        return measured(model, shot.person, stage.still, gap, lambda row: shape_of(engine, shot, stage, row), look)
+        def ask(row: int) -> np.ndarray:
+            return np.append(mouth(shape_of(engine, shot, stage, row)), motion.angles[row])
+
+        return measured(model, shot.person, own, motion.expression @ opening_rows(model)[2], motion.angles[:, 0], ask, look)
 
 
 def met(shape: np.ndarray, calm: np.ndarray) -> np.ndarray:
@@ -266,7 +269,8 @@ def into_crop(landmarks: np.ndarray, crop: np.ndarray, side: int) -> np.ndarray:
 
 def turned(shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(3,) radians by which the head of an output row is drawn."""
-    return stage.angles + SEEN * (shot.motion.angles[row] - stage.angles)
+    seen = 1.0 if stage.response is None else stage.response.seen[2:]
+    return stage.angles + SEEN / seen * (shot.motion.angles[row] - stage.angles)
 
 
 def place_of(shot: Shot, stage: Stage, row: int) -> tuple[float, np.ndarray, np.ndarray]:

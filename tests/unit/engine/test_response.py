@@ -5,6 +5,7 @@ import pytest
 
 from styleheat_cli.engine.response import LEAST, Response, made_up_for, measured, mouth, probes
 from styleheat_cli.engine.retarget import opening_rows, width_row
+from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.shot import Person
 
 
@@ -19,44 +20,53 @@ def parted(model, gap, width=0.0):
     return model.mean + np.tensordot(np.linalg.pinv(rows)[:, 2:] @ [gap, width], model.expression, axes=1)
 
 
+def own(model, shape=None):
+    return np.append(mouth(model.mean if shape is None else shape), [0, 0, 0])
+
+
 def seen_by(model, person, share):
-    """What is measured where a share of each movement is seen; the performance parts the lips by up to 0.4."""
-    gaps = np.linspace(0, 0.4, 30)
-    size, at = 60.0, np.array([256.0, 256.0, 0.0])
-    return measured(
-        model, person, model.mean, gaps, lambda row: parted(model, gaps[row], -gaps[row] / 2),
-        lambda row: size * parted(model, share * gaps[row], -share * gaps[row] / 2) + at,
-    )  # fmt: skip
+    """What is measured where a share of each movement is seen; the performance parts the lips by up to 0.4 and nods by 0.3."""
+    gaps, nods = np.linspace(0, 0.4, 30), np.linspace(-0.3, 0.3, 30)
+
+    def ask(row):
+        return np.append(mouth(parted(model, gaps[row], -gaps[row] / 2)), [nods[row], 0, 0])
+
+    def look(row):
+        shape, turn = parted(model, share * gaps[row], -share * gaps[row] / 2), rotation(np.array([[share * nods[row], 0, 0]]))
+        return placed(shape[None], np.array([60.0]), turn, np.array([[256.0, 256.0, 0.0]]))[0]
+
+    return measured(model, person, own(model), gaps, nods, ask, look)
 
 
 def test_what_is_seen_in_full_needs_nothing(model, person):
-    assert seen_by(model, person, 1.0).seen == pytest.approx([1, 1], abs=0.06)
+    assert seen_by(model, person, 1.0).seen == pytest.approx(np.ones(5), abs=0.08)
 
 
 def test_what_is_seen_by_a_part_is_found_and_made_up_for(model, person):
-    response = seen_by(model, person, 0.75)
-    assert response.seen == pytest.approx([0.75, 0.75], abs=0.08)
+    response = seen_by(model, person, 0.8)
+    assert response.seen[:3] == pytest.approx([0.8, 0.8, 0.8], abs=0.08)
     asked = parted(model, 0.2, 0.1)
     change = mouth(made_up_for(response, model, asked)) - mouth(model.mean)
-    assert change == pytest.approx([0.2, 0.1] / response.seen, abs=1e-6)
+    assert change == pytest.approx([0.2, 0.1] / response.seen[:2], abs=1e-6)
 
 
 def test_it_is_made_up_for_within_limits_and_not_where_no_face_is_found(model, person):
-    assert seen_by(model, person, 0.3).seen == pytest.approx([LEAST, LEAST])
-    blind = measured(model, person, model.mean, np.linspace(0, 0.4, 9), lambda row: parted(model, 0.3), lambda row: None)
-    assert blind.seen.tolist() == [1, 1]
+    assert seen_by(model, person, 0.3).seen[:3] == pytest.approx(LEAST[:3])
+    wide = np.append(mouth(parted(model, 0.3)), [0, 0, 0])
+    blind = measured(model, person, own(model), np.linspace(0, 0.4, 9), np.zeros(9), lambda row: wide, lambda row: None)
+    assert blind.seen.tolist() == [1] * 5
 
 
 def test_lips_that_meet_still_meet(model):
     closed = -float(mouth(model.mean)[0])
     pressed = parted(model, closed - 0.02)
-    for own in (model.mean, parted(model, 0.3)):
-        made = made_up_for(Response(mouth(own), np.array([0.65, 1.0])), model, pressed)
+    for shape in (model.mean, parted(model, 0.3)):
+        made = made_up_for(Response(own(model, shape), np.array([0.65, 1.0, 1, 1, 1])), model, pressed)
         assert mouth(made)[0] == pytest.approx(-0.02, abs=1e-6)
 
 
-def test_few_pictures_are_looked_at_from_the_least_to_the_most_open():
-    gap = np.random.default_rng(0).normal(size=500)
-    rows = probes(gap)
-    assert len(rows) == 6 and {int(gap.argmin()), int(gap.argmax())} <= set(rows.tolist())
-    assert probes(gap[:1]).tolist() == [0]
+def test_few_pictures_are_looked_at_the_most_and_the_least_of_all():
+    gap, pitch = np.random.default_rng(0).normal(size=(2, 500))
+    rows = probes(gap, pitch)
+    assert len(rows) <= 8 and {int(each) for series in (gap, pitch) for each in (series.argmin(), series.argmax())} <= set(rows.tolist())
+    assert probes(gap[:1], pitch[:1]).tolist() == [0]
