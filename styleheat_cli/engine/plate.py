@@ -18,6 +18,7 @@ EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
 OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
 LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
+SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such a pixel over which the others cease to count
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
@@ -136,7 +137,13 @@ def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     face = np.zeros(image.shape[:2], np.float32)
     hull = cv2.convexHull(landmarks[:468, :2].astype(np.float32))
     cv2.fillConvexPoly(face, np.round(hull * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
-    return np.maximum(alpha, cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+    return np.maximum(_near_surely(alpha), cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+
+
+def _near_surely(alpha: np.ndarray) -> np.ndarray:
+    """A matte (S, S) whose doubts count near what is surely person: hair ends softly, a hood that may be one is none."""
+    away = cv2.distanceTransform((alpha < SURELY).astype(np.uint8), cv2.DIST_L2, 3) / len(alpha)
+    return alpha * np.clip((DOUBTS[1] - away) / (DOUBTS[1] - DOUBTS[0]), 0, 1).astype(np.float32)
 
 
 def _grown(alpha: np.ndarray) -> np.ndarray:

@@ -10,6 +10,10 @@ from .face_geometry import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from .metric import Moment, Reading, Setting, View, blank, metric
 from .series import Pairs, follows, gain, in_step, lag
 
+MOVING_PX = 1.5
+"""Standard deviation of the driver's curve, px at the 256 scale, from which following it is measured: four times what the tracker
+reads differently of one and the same mouth (0.35 px)."""
+
 
 def opening(view: View) -> float:
     """Gap between the lips in px at the 256 scale, the head's pose taken out."""
@@ -45,6 +49,10 @@ class _Curve:
 
     def readings(self) -> list[Reading]:
         times, own, driver = self.pairs.arrays()
+        moves = float(driver.std()) if len(driver) else 0.0
+        if moves < MOVING_PX:
+            why = f"the driver's {self.spec.name} has a standard deviation of {moves:.1f} px (needs {MOVING_PX:g} px)"
+            return [blank(self.spec, why, self._name(what)) for what in ("corr", "aligned", "gain", "lag")]
         shift = lag(times, own, driver)
         return [
             self._reading("corr", follows(own, driver), "", "higher"),
@@ -53,8 +61,11 @@ class _Curve:
             self._reading("lag", None if shift is None else 1000 * shift, "ms", "near 0"),
         ]
 
+    def _name(self, what: str) -> str:
+        return f"{self.spec.name}-{what}[{self.spec.protocol}]"
+
     def _reading(self, what: str, value: float | None, unit: str, better: str) -> Reading:
-        name = f"{self.spec.name}-{what}[{self.spec.protocol}]"
+        name = self._name(what)
         if value is None:
             return blank(self.spec, "the clip is too short or the mouth does not move", name)
         return replace(blank(self.spec, "", name), value=value, unit=unit, better=better, samples=len(self.pairs))
@@ -64,7 +75,8 @@ class _Curve:
     "mouth-opening",
     better="higher",
     protocol="mesh, pose-free",
-    says="gap of the inner lips against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay (positive: later than the driver)",
+    says="gap of the inner lips against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay (positive: later than the driver), "
+    "where the driver's has a standard deviation of 1.5 px or more",
     needs="driving faces",
 )
 class MouthOpening(_Curve):
@@ -75,7 +87,8 @@ class MouthOpening(_Curve):
     "mouth-width",
     better="higher",
     protocol="mesh, pose-free",
-    says="distance of the mouth's corners against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay",
+    says="distance of the mouth's corners against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay, "
+    "where the driver's has a standard deviation of 1.5 px or more",
     needs="driving faces",
 )
 class MouthWidth(_Curve):

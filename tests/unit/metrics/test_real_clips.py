@@ -53,7 +53,7 @@ def test_itself_is_perfect(measured, pictures):
     assert read["psnr"].value == 100 and read["ssim"].value == pytest.approx(1)
     for name in ("f-lmd", "m-lmd", "aed", "apd", "pose-distance", "mouth-opening-lag", "blinks-invented"):
         assert read[name].value == 0, name
-    for name in ("sharpness", "shake", "yaw-corr", "yaw-gain", "mouth-opening-corr", "mouth-width-gain", "ms-ssim"):
+    for name in ("sharpness", "shake", "yaw-corr", "yaw-gain", "mouth-opening-corr", "mouth-opening-gain", "ms-ssim"):
         assert read[name].value == pytest.approx(1), name
     assert read["warp-error"].value == read["warp-error"].real
 
@@ -81,8 +81,7 @@ def test_blurred_lowers_sharpness_and_fidelity_but_not_motion(measured, pictures
 
 def test_delayed_is_late_by_the_delay_and_as_sharp_as_before(measured, pictures):
     read = measured([pictures[max(i - DELAY, 0)] for i in range(FRAMES)])
-    for name in ("mouth-opening-lag", "mouth-width-lag"):
-        assert read[name].value == pytest.approx(1000 * DELAY / 25, abs=12), name
+    assert read["mouth-opening-lag"].value == pytest.approx(1000 * DELAY / 25, abs=12)
     assert read["mouth-opening-corr"].value < 0.9
     assert read["f-lmd"].value > 1
     assert read["sharpness"].value == pytest.approx(1, abs=0.05)

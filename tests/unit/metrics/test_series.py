@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from styleheat_cli.metrics.blinks import blink_times, matched
-from styleheat_cli.metrics.series import correlation, gain, in_step, lag
+from styleheat_cli.metrics.mouth import MouthWidth
+from styleheat_cli.metrics.series import Pairs, correlation, gain, in_step, lag
 from styleheat_cli.metrics.speech import Level, level_of
 
 TIMES = np.arange(150) / 30
@@ -104,3 +105,15 @@ def test_curves_that_run_apart_are_alike_once_they_are_in_step():
 def test_nothing_sounds_only_where_it_is_silent_for_a_while():
     level = Level(np.concatenate([np.full(100, -60.0), np.full(100, -20.0), np.full(100, -60.0)]).astype(np.float32))
     assert [level.rests(time) for time in (0.3, 0.8, 1.5, 2.2, 2.6)] == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize(("spread", "measured"), [(1.0, False), (2.0, True)])
+def test_a_mouth_that_hardly_moves_is_not_said_to_be_followed(spread, measured):
+    metric = MouthWidth.__new__(MouthWidth)
+    metric.pairs = Pairs()
+    wave = np.sin(TIMES)
+    for time, value in zip(TIMES, spread * (wave - wave.mean()) / wave.std(), strict=True):
+        metric.pairs.add(time, 50 + value, 50 + value)
+    readings = metric.readings()
+    assert [reading.value is not None for reading in readings] == [measured] * 4
+    assert measured or "standard deviation of 1.0 px" in readings[0].why
