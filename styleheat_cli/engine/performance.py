@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..face.align import crop_image, warp
-from ..face.landmarks import Landmarker
+from ..face.landmarks import POINTS, Landmarker, region_of
 from ..face.morphable import Morphable, canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import CHIN, LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
@@ -39,6 +39,7 @@ SEEN = np.array([1.2, 1.0, 1.0])
 and the foreshortening of its own pitch, and its pitch is read as a fifth too small (measured by refitting results)."""
 CLOSED, CLOSING = 0.08, 0.3  # shares of the opening at ease at which lids meet, and from which they draw together
 AROUND = np.ones((5, 5), np.uint8)  # pixels round painted ones that are pasted with them
+SETTLED = 2  # looks at a face until its points stay where they are
 STREAKS = (0.015, 0.06)  # sides of the square: blurs of what lies so far beyond a frame's border
 PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
 
@@ -236,8 +237,10 @@ def response_of(engine: Engine, shot: Shot, stage: Stage) -> Response:
     with Landmarker() as landmarker:
 
         def look(row: int) -> np.ndarray | None:
-            found = landmarker.find(picture(engine, shot, stage, row)[0], thorough=False)
-            return max(found, key=lambda points: float(np.ptp(points[:, 1])), default=None)
+            image, points = picture(engine, shot, stage, row)[0], target_of(engine, shot, stage, row)[:POINTS]
+            for _ in range(SETTLED):
+                points = None if points is None else landmarker.at(image, region_of(points))
+            return points
 
         def ask(row: int) -> np.ndarray:
             return np.append(mouth(shape_of(engine, shot, stage, row)), motion.angles[row])
