@@ -45,7 +45,7 @@ class Running(Description):
     dtype: Dtype = "auto"
     """Float type of the published networks: auto is float32 on a CPU and bf16 on a GPU that has it."""
     compiled: Compiled = False
-    """Compile the published networks first, which takes a minute the first time; meant for GPUs, on a CPU it gains little."""
+    """Compile the published networks first, which takes a minute the first time; meant for GPUs, on a CPU it gains nothing."""
     checkpoints: Annotated[Path | None, Flag(unit="folder")] = None
     """Folder to look for weights in first."""
 
