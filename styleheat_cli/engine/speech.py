@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d, uniform_filter1d
 
 from ..face.morphable import Morphable
 from ..media.audio import levelled
-from ..networks.speech import HEARD, VISEMES
+from ..networks.speech import BILABIAL, HEARD, PHONEMES
 from ..networks.speech import Speech as Network
 from ..shot import EXPRESSION, MotionTrack, Speech
 from .lower_face import closing, measures, projection
@@ -25,7 +25,9 @@ SOFT_S = 0.05  # standard deviation of how it comes and goes
 STRESS = 1.6  # times that a mouth moves farther than its most likely movement, which is always the smaller one
 LOW, WITHIN_S, CONTRAST = 0.6, 0.75, 1.8  # share taken off of the least gap within so long; times what is left of the gap
 SEALED, AJAR = 0.03, 0.1  # head sizes by which closed lips press on each other, and gap at which they no longer do
-SURE = (0.35, 0.5)  # probabilities from which lips draw together, and wholly meet
+MEETS, CERTAIN = 0.15, 0.6  # probabilities whose peaks are an m, b or p, and at which lips meet in any case
+AHEAD_S = 0.04  # seconds by which lips meet before their sound is heard
+MET_S, DRAWN_S, APART_S = 0.03, 0.04, 0.15  # seconds that lips meet, draw together before and part after; between two peaks
 
 
 @dataclass(frozen=True)
@@ -40,33 +42,38 @@ class Mouth:
 
 def mouth_of(network: Network, speech: Speech, times: np.ndarray) -> Mouth:
     """The mouth of a speech at times (T,) in its seconds; where nobody speaks, and beyond its ends, it rests."""
-    said, count = _said(network, levelled(speech.mel)), network.modes  # [M K+2+7]
+    said, count = _said(network, levelled(speech.mel)), network.modes  # [M K+2+41]
     at = np.arange(len(said)) / speech.rate
-    voice = spoken(_probable(said[:, count]), speech)
-    rows = np.column_stack([said[:, :count] @ network.basis.cpu().numpy(), voice, meeting(said, count)])
-    found = np.stack([np.interp(times - EAGER_S, at, column, right=column[-1]) for column in rows.T], axis=-1)
+    rows = np.column_stack([said[:, :count] @ network.basis.cpu().numpy(), spoken(_probable(said[:, count]), speech)])
+    found = np.stack([np.interp(times - EAGER_S, at, column) for column in rows.T], axis=-1)
     inside = (times >= 0) & (times < speech.length_s + EARLY_S)
-    sure = np.clip((found[:, -1] - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-    return Mouth(found[:, :64], found[:, 64] * inside, sure)
+    return Mouth(found[:, :64], found[:, 64] * inside, np.interp(times + AHEAD_S, at, shut(meeting(said, count), speech.rate)))
 
 
 @torch.inference_mode()
 def _said(network: Network, mel: np.ndarray) -> np.ndarray:
-    """(M, K + 2 + 7) of levelled rows (M, 80), the mean of all stacks; beyond the ends it is quiet."""
+    """(M, K + 2 + 41) of levelled rows (M, 80); beyond the ends it is quiet."""
     quiet = np.full((HEARD, mel.shape[1]), mel.min(), np.float32)
     padded = np.concatenate([quiet, mel, quiet])
     made = []
     for start in range(0, len(mel), BLOCK):
         part = torch.from_numpy(padded[start : start + BLOCK + 2 * HEARD].T[None]).to(network.out.weight)
-        made.append(network(part)[0].mean(0)[:, HEARD : part.shape[2] - HEARD].T.float().cpu().numpy())
+        made.append(network.said(part)[0, :, HEARD : part.shape[2] - HEARD].T.float().cpu().numpy())
     return np.concatenate(made)
 
 
 def meeting(said: np.ndarray, modes: int) -> np.ndarray:
-    """(M,) probability that the lips meet: that they are closed, or that the sound is made with both."""
-    kinds = np.exp(said[:, modes + 2 :] - said[:, modes + 2 :].max(1, keepdims=True))
-    bilabial = kinds[:, VISEMES.index("bilabial")] / kinds.sum(1)
-    return np.maximum(bilabial, _probable(said[:, modes + 1]))
+    """(M,) probability that the lips meet: that the sound is made with both of them."""
+    sounds = np.exp(said[:, modes + 2 :] - said[:, modes + 2 :].max(1, keepdims=True))
+    return sounds[:, [PHONEMES.index(name) for name in BILABIAL]].sum(1) / sounds.sum(1)
+
+
+def shut(probability: np.ndarray, rate: float) -> np.ndarray:
+    """(M,) in [0, 1]: how far lips meet: wholly for a moment at each peak of the probability (M,), longer where it is certain."""
+    peak = (probability == maximum_filter1d(probability, round(APART_S * rate))) & (probability > MEETS)
+    held = (peak | (probability > CERTAIN)).astype(np.float64)
+    drawn = round(DRAWN_S * rate)
+    return uniform_filter1d(maximum_filter1d(held, round(MET_S * rate) + drawn), drawn)
 
 
 def _probable(logit: np.ndarray) -> np.ndarray:
@@ -97,15 +104,18 @@ def speak(model: Morphable, own: MotionTrack, motion: MotionTrack, mouth: Mouth,
     rest = calm_of(model, own.expression) if len(own.coeffs) > 1 else own.expression[0]
     said = (gain * STRESS * mouth.voice)[:, None] * mouth.expression
     wanted = now + (rest + said - now) @ projection(model).T
-    row = opening_rows(model)[2]
-    gap = articulated(mouth.expression @ measures(model)[0], motion.times)
-    opened = gain * mouth.voice * gap * (1 - mouth.closed)
+    row, opened = opening_rows(model)[2], opened_by(model, mouth, motion.times, gain)
     goal = opened - SEALED * np.maximum(1 - opened / AJAR, 0)
     parted = _calm_gap(own) + wanted @ row
     wanted += (goal - parted)[:, None] * closing(model)
     coeffs = motion.coeffs.copy()
     coeffs[:, EXPRESSION] = wanted
     return motion.with_(coeffs=coeffs)
+
+
+def opened_by(model: Morphable, mouth: Mouth, times: np.ndarray, gain: float = 1.0) -> np.ndarray:
+    """(T,) head sizes by which a mouth parts the lips; 0 where they meet."""
+    return gain * mouth.voice * articulated(mouth.expression @ measures(model)[0], times) * (1 - mouth.closed)
 
 
 def articulated(gap: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -101,6 +101,8 @@ class TrainSpeech(Training):
     """Windows of two seconds in a step."""
     rate: Annotated[float, Field(gt=0)] = 2e-3
     """Learning rate after the warm-up."""
+    keep_mouth: bool = False
+    """Keep how the mouth moves as the weights in use know it; what is learnt anew is to listen: to voices, sounds, lips that meet."""
 
     def run(self, engine: Engine, progress: Progress = silent) -> Any:
         from ..training.jobs import train_speech

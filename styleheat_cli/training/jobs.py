@@ -18,7 +18,7 @@ from ..networks.codec import Encoder, Generator
 from ..networks.healer import Healer
 from ..networks.speech import Speech
 from ..progress import Progress
-from . import attributes, life, loop, speech
+from . import attributes, life, lips, loop, speech
 from .calibration import CalibrationJob, Critic
 from .codec import CodecJob, pictures
 from .deep3d import bridge, pairs_of, placement
@@ -111,12 +111,23 @@ def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[s
     strangers = [(_spoken(job, engine, half, job.steps // 2, f"half-{n}", progress), people) for n, (half, people) in enumerate(halves)]
     voices = speech.aligned(clips, strangers, measures(model))
     network = _spoken(job, engine, voices, job.steps, "whole", progress)
+    if job.keep_mouth:
+        network.take_mouth(engine.voice)
     frequencies, sway = life.sway_of(model, clips)
     known = {"frequencies": frequencies, "sway": sway, "brow": life.brow_of(model), "blinks": life.blinks_of(model, clips)}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in known.items()}, strict=False)
     seconds = sum(float(clip.seen.sum()) for clip in voices) / speech.ROWS_A_SECOND
     facts = {"clips": len(voices), "people": len({clip.person for clip in voices}), "seconds": round(seconds)}
+    by_strangers = [lips.lips_at(model, half, [clip for clip in clips if clip.person in people]) for half, people in strangers]
+    facts |= {**_lips("", [lips.lips_at(model, network, voices)]), **_lips("_by_strangers", by_strangers)}
     return {**facts, "row": _save(job, {"speech": network})}
+
+
+def _lips(suffix: str, found: list[tuple[int, int, float]]) -> dict[str, str]:
+    """Where lips met, for people."""
+    met, of = sum(met for met, _, _ in found), sum(of for _, of, _ in found)
+    closed = sum(of_these * share for _, of_these, share in found) / max(of, 1)
+    return {f"bilabials_closed{suffix}": f"{met} of {of}", f"vowels_closed{suffix}": f"{100 * closed:.1f} %"}
 
 
 def _spoken(job: TrainSpeech, engine: Engine, clips: list[speech.Taken], steps: int, name: str, progress: Progress) -> Speech:

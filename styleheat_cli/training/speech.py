@@ -21,49 +21,46 @@ from ..engine.lower_face import measures, projection
 from ..errors import InputError
 from ..face.morphable import Morphable, fit
 from ..face.regions import LIP_POINTS
-from ..media.audio import HOP, RATE, hear, levelled, log_mel
+from ..media.audio import RATE, hear, levelled, log_mel
 from ..media.reader import probe
-from ..networks.speech import VISEMES, Speech
+from ..networks.speech import PHONEMES, Speech
+from .lips import ROWS_A_SECOND, meetings, seen_to_meet
 from .loop import Losses
 from .material import Tracked
+from .music import music
 
 log = logging.getLogger(__name__)
 
-PHONEMES = {
-    "bilabial": ("M", "B", "P"), "labiodental": ("F", "V"), "rounded": ("W", "UW", "OW", "UH", "OY", "SH", "CH", "JH", "ZH", "R"),
-    "open": ("AA", "AE", "AH", "AO", "AW", "AY", "EH"), "spread": ("IY", "IH", "EY", "Y"), "silence": ("SIL", "NSN", ""),
-}  # fmt: skip
-"""ARPABET by what the mouth does; all others are `other`."""
 SOUNDS = (".flac", ".wav")
-ROWS_A_SECOND = RATE / HOP
 FEWEST = 20  # frames with a face
 SILENT = -2.0  # log10 mel magnitude that the louder moments of a sound that is no silence reach
 LIVELY = 0.65  # log10 magnitude between louder and softer moments of speech; steady sound is music or noise
 STILL = 0.02  # head sizes: lips whose gap spreads less do not speak
 CALM_SHARE = 0.12  # share of a clip's frames, those with the lips nearest, whose mean is the closed mouth
-KIND_WEIGHTS = (2.5, 1.5, 1.0, 1.0, 1.0, 1.0, 0.5)  # of the kinds of sound: rare ones, and lips that meet, count more
-CLOSED = 0.12  # share of a clip's usual opening under which the lips count as closed
+RARE = 8.0  # times that a row in which lips meet counts
+LISTENS = (0.3, 1.0)  # how much it counts what the stack that moves the mouth, and the one that listens, say of the sound
+SPELT = 8  # windows a step, besides the batch, of clips whose sounds somebody wrote down; only to be listened to
 LIPS_WEIGHT = 4.0  # times that the lips count in the choice of modes
 MOST_APART = 20  # rows by which sound and picture of a clip may be apart
 SURE_ALIKE = 0.25  # correlation from which it can be told how far
 WINDOW = 160  # rows of a training window: two seconds
 QUIET_EVERY = 5  # windows of a batch, of which one is without a voice
-NOTE_S = (0.15, 0.7)
-SYNTHETIC, SYNTHETIC_S = 48, 8.0  # pieces of music, and how long they are
+SYNTHETIC = 96  # pieces of music
 
 
 @dataclass(frozen=True)
 class Voiced:
-    """A clip heard and seen: mel (M, 80) levelled; modes (M, K) amounts; seen, speaks, closed (M,) bool; visemes
-    (M,) the kind of sound, -1 where nobody wrote it down; scale: how much this person articulates against the others."""
+    """A clip heard and seen: mel (M, 80) levelled; modes (M, K) amounts; seen, speaks (M,) bool; meet (M,) 1 where lips meet, 0
+    where they do not, -1 where it is not told; sounds (M,) the phoneme, -1 where nobody wrote it down; scale: how much this
+    person articulates against the others."""
 
     person: str
     mel: np.ndarray
     modes: np.ndarray
     seen: np.ndarray
     speaks: np.ndarray
-    closed: np.ndarray
-    visemes: np.ndarray
+    meet: np.ndarray
+    sounds: np.ndarray
     scale: float = 1.0
 
 
@@ -77,10 +74,11 @@ class Taken:
     mel: np.ndarray
     expression: np.ndarray
     seen: np.ndarray
-    visemes: np.ndarray
+    sounds: np.ndarray
     head: np.ndarray
     face: np.ndarray
     fps: float
+    sound: Path | None = None
 
 
 def taken(model: Morphable, clips: Iterable[Tracked]) -> list[Taken]:
@@ -112,7 +110,7 @@ def _taken(model: Morphable, lower: np.ndarray, found: Tracked) -> Taken | None:
     head = np.column_stack([fitted.angles, fitted.shift[:, :2] / fitted.scale[:, None], np.log(fitted.scale)])
     seen = (grid >= times[0]) & (grid <= times[-1])
     rate = 1 / float(np.median(np.diff(times)))
-    return Taken(found.item.name, found.item.person, levelled(mel), at_rows, seen, _visemes(found, grid), head, fitted.expression, rate)
+    return Taken(found.item.name, found.item.person, levelled(mel), at_rows, seen, _written(found, grid), head, fitted.expression, rate, sound)
 
 
 def sound_of(found: Tracked) -> Path | None:
@@ -121,24 +119,17 @@ def sound_of(found: Tracked) -> Path | None:
     return beside[0] if beside else found.item.path if probe(found.item.path).audio else None
 
 
-def _visemes(found: Tracked, grid: np.ndarray) -> np.ndarray:
-    """(M,) kinds of sound at these seconds, from a list of phonemes beside the clip: one number at each frame of the sound,
-    named by a table `*phindex.json` two folders up; -1 without."""
+def _written(found: Tracked, grid: np.ndarray) -> np.ndarray:
+    """(M,) the phonemes at these seconds, from a list beside the clip: one number at each frame of the sound, named by a
+    table `*phindex.json` two folders up; -1 without."""
     listed = found.item.path.with_name(f"{found.item.path.stem}_phoneme.json")
     tables = sorted(found.item.path.parents[2].glob("*phindex.json"))
     if not listed.is_file() or not tables:
         return np.full(len(grid), -1)
-    names = {number: name for name, number in json.loads(tables[0].read_text("utf-8")).items()}
-    kinds = np.array([_kind(names.get(int(number), "")) for number in np.ravel(json.loads(listed.read_text("utf-8")))])
+    places = {number: PHONEMES.index(name) for name, number in json.loads(tables[0].read_text("utf-8")).items() if name in PHONEMES}
+    sounds = np.array([places.get(int(number), -1) for number in np.ravel(json.loads(listed.read_text("utf-8")))])
     step = float(np.median(np.diff(found.times)))
-    return kinds[np.round(grid / step).astype(int).clip(0, len(kinds) - 1)]
-
-
-def _kind(phoneme: str) -> int:
-    for kind, members in PHONEMES.items():
-        if phoneme in members:
-            return VISEMES.index(kind)
-    return VISEMES.index("other")
+    return sounds[np.round(grid / step).astype(int).clip(0, len(sounds) - 1)]
 
 
 def _ahead(found: Tracked, rows: int) -> float:
@@ -153,9 +144,10 @@ def _closed_mouth(model: Morphable, expression: np.ndarray, lower: np.ndarray) -
 
 
 def halves(clips: list[Taken], seed: int) -> list[tuple[list[Taken], set[str]]]:
-    """Twice: the clips of about half of the people, and the names of the others."""
-    people = sorted({clip.person for clip in clips})
+    """Twice: the clips of about half of the people, of those too whose sounds are written down, and the names of the others."""
+    people, written = sorted({clip.person for clip in clips}), {clip.person for clip in clips if (clip.sounds >= 0).any()}
     np.random.default_rng(seed).shuffle(people)
+    people.sort(key=lambda person: person not in written)
     return [([clip for clip in clips if clip.person not in others], others) for others in (set(people[::2]), set(people[1::2]))]
 
 
@@ -181,7 +173,7 @@ def offset(network: Speech, clip: Taken, rows: np.ndarray) -> tuple[int, float]:
     """Rows by which a clip's mouth comes sooner than its voice asks, and the mean correlation it then has."""
     network.eval()
     mel = torch.from_numpy(clip.mel.T[None]).to(network.out.weight)
-    modes = network(mel)[0].mean(0)[: network.modes].T.cpu().numpy()
+    modes = network.said(mel)[0, : network.modes].T.cpu().numpy()
     asked, done = (modes @ network.basis.cpu().numpy() @ rows.T)[clip.seen], (clip.expression @ rows.T)[clip.seen]
     reach = min(MOST_APART, len(asked) // 4)
     alike = [_alike(asked, done, by) for by in range(-reach, reach + 1)]
@@ -227,8 +219,9 @@ def voiced(model: Morphable, clips: list[Taken], basis: np.ndarray) -> list[Voic
     for gap, clip in zip(gaps, clips, strict=True):
         low, high = np.percentile(gap[clip.seen], (5, 95))
         scale = float(np.clip(gap[clip.seen].std() / usual, 0.5, 2.0))
-        closed = gap - low < CLOSED * (high - low)
-        made.append(Voiced(clip.person, clip.mel, clip.expression @ onto, clip.seen, _speaks(clip.mel), closed, clip.visemes, scale))
+        speaks, share = _speaks(clip.mel), (gap - low) / (high - low)
+        meet = meetings(clip.sounds) if (clip.sounds >= 0).any() else seen_to_meet(share, clip.seen, speaks)
+        made.append(Voiced(clip.person, clip.mel, clip.expression @ onto, clip.seen, speaks, meet, clip.sounds, scale))
     return made
 
 
@@ -239,105 +232,75 @@ def _speaks(mel: np.ndarray) -> np.ndarray:
     return level > low + 0.35 * (high - low)
 
 
-def music(random: np.random.Generator, modes: int) -> Voiced:
-    """Eight seconds in which nobody speaks or sings; the mouth rests closed all along."""
-    sound = (_noise if random.random() < 0.35 else _chords)(random) + 10 ** random.uniform(-4, -2) * random.normal(size=round(SYNTHETIC_S * RATE))
-    mel = levelled(log_mel((0.1 * sound / sound.std()).astype(np.float32), RATE))
-    nothing = np.zeros(len(mel), bool)
-    return Voiced("", mel, np.zeros((len(mel), modes)), ~nothing, nothing, ~nothing, np.full(len(mel), VISEMES.index("silence")))
-
-
-def _chords(random: np.random.Generator) -> np.ndarray:
-    """Harmonic tones together and after each other, pads or plucked, sometimes with a beat, sometimes after a silence."""
-    sound, begins = np.zeros(round(SYNTHETIC_S * RATE)), random.choice([0.0, random.uniform(0, 2)])
-    beat, longest = random.random() < 0.4, random.choice([1, 2, 8])
-    while begins < SYNTHETIC_S:
-        lasts = random.uniform(*NOTE_S) * random.choice([1, longest])
-        for _ in range(random.integers(1, 5)):
-            _add(sound, begins, _tone(random, lasts))
-        if beat:
-            _add(sound, begins, random.normal(0, 0.6, 1600) * np.exp(-np.arange(1600) / random.uniform(80, 500)))
-        begins += lasts * random.uniform(0.4, 1.0)
-    return sound
-
-
-def _noise(random: np.random.Generator) -> np.ndarray:
-    """Hiss, wind or hum: noise of some colour that swells slowly, in parts of the time only."""
-    count = round(SYNTHETIC_S * RATE)
-    wave = np.fft.rfft(random.normal(size=count)) * np.maximum(np.arange(count // 2 + 1), 100.0) ** -random.uniform(0, 1.2)
-    return np.fft.irfft(wave, count) * _swells(random, count)
-
-
-def _swells(random: np.random.Generator, count: int) -> np.ndarray:
-    """(count,) a volume that moves slowly, or switches on."""
-    knots = random.integers(3, 12)
-    volume = random.uniform(0.1, 1, knots) * (random.random(knots) < 0.85) + 1e-3
-    return np.interp(np.arange(count), np.linspace(0, count, knots), volume)
-
-
-def _tone(random: np.random.Generator, seconds: float) -> np.ndarray:
-    t = np.arange(round(seconds * RATE)) / RATE
-    pitch = 110 * 2 ** (random.integers(-12, 30) / 12)
-    fall, bright = random.choice([0.0, random.uniform(0.5, 6)]), random.choice([random.uniform(0.4, 2.2), 6.0])
-    shake = 0.004 * random.random() * np.sin(2 * np.pi * random.uniform(3, 7) * t)
-    tone = sum(np.sin(2 * np.pi * n * pitch * (t + shake / 20)) / n**bright for n in range(1, 9) if n * pitch < 7000)
-    return tone * np.exp(-fall * t) * np.minimum(1, t / 0.01) * np.minimum(1, (seconds - t) / 0.02)
-
-
-def _add(sound: np.ndarray, begins: float, tone: np.ndarray) -> None:
-    start = round(begins * RATE)
-    stop = min(start + len(tone), len(sound))
-    sound[start:stop] += tone[: stop - start]
-
-
 class SpeechJob:
     """One step: windows of voices (and of music and noise), what the network makes of them, how far that is from the mouth."""
 
     def __init__(self, network: Speech, clips: list[Voiced], weights: np.ndarray, batch: int, seed: int):
         self.network, self.clips, self.weights, self.batch, self.seed = network, clips, weights, batch, seed
-        self.music = [music(np.random.default_rng([seed, n]), network.modes) for n in range(SYNTHETIC)]
+        self.music = [voiceless(np.random.default_rng([seed, n]), network.modes) for n in range(SYNTHETIC)]
         self.shares = shares(clips)
+        self.spelt = [replace(clip, seen=np.zeros_like(clip.seen)) for clip in clips if (clip.sounds >= 0).any()]
 
     def __call__(self, step: int, share: float) -> Losses:
         random = np.random.default_rng([self.seed, step])
         device = self.network.out.weight.device
-        mel, wanted, seen, speaks, closed, kinds = (torch.from_numpy(a).to(device) for a in self.draw(random))
-        said = self.network(mel)  # [N members K+2+7 M]
-        found, kind = said[:, :, : -len(VISEMES)], said[:, :, -len(VISEMES) :]
-        apart = torch.einsum("mk,nskt->nsmt", torch.from_numpy(self.weights).to(device), found[:, :, :-2] - wanted[:, None])
-        count = seen.sum(2, keepdim=True).clamp(min=1)[:, None]
-        apart = apart * seen[:, None]
-        mean = apart.sum(3, keepdim=True) / count
-        quick = (apart[..., 4:] - apart[..., :-4]) * seen[:, None, :, 4:] * seen[:, None, :, :-4]
-        judge = torch.nn.functional.binary_cross_entropy_with_logits
+        mel, wanted, seen, speaks, meet, sounds = (torch.from_numpy(a).to(device) for a in self.draw(random))
+        said = self.network(mel)  # [N 2 K+2+41 M]
+        wide = torch.from_numpy(self.weights).to(device)
+        apart = torch.einsum("mk,nkt->nmt", wide, said[:, 0, : self.network.modes] - wanted) * seen
+        mean = apart.sum(2, keepdim=True) / seen.sum(2, keepdim=True).clamp(min=1)
+        quick = (apart[..., 4:] - apart[..., :-4]) * seen[..., 4:] * seen[..., :-4]
+        rows = seen.sum() * len(wide)
+        spoken, met, sound = said[:, :, -len(PHONEMES) - 2], said[:, :, -len(PHONEMES) - 1], said[:, :, -len(PHONEMES) :]
         losses = {
-            "shape": ((apart - mean) * seen[:, None]).square().sum() / (seen.sum() * apart[0, :, :, 0].numel()),
+            "shape": ((apart - mean) * seen).square().sum() / rows,
             "level": 0.1 * mean.square().mean(),
-            "speed": 0.5 * quick.square().sum() / (seen.sum() * apart[0, :, :, 0].numel()),
-            "voice": 0.2 * judge(found[:, :, -2], speaks[:, None].expand_as(found[:, :, -2])),
-            "visemes": 0.25 * _written(kind, kinds.long()),
-            "closed": 0.15 * (judge(found[:, :, -1], closed[:, None].expand_as(found[:, :, -1]), reduction="none") * seen).mean(),
+            "speed": 0.5 * quick.square().sum() / rows,
+            "voice": 0.2 * _judged(spoken, speaks, 1.0),
+            "meet": 0.15 * _judged(met, meet, RARE),
+            "sounds": 0.3 * _told(sound, sounds.long()),
         }
         return {**losses, "total": sum(losses.values())}
 
     def draw(self, random: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks, closed and visemes (N, M): float32."""
+        """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks, meet and sounds (N, M): float32."""
         rows = []
         for n in range(self.batch):
             quiet = n % QUIET_EVERY == 0
             clip = self.music[random.integers(SYNTHETIC)] if quiet else self.clips[random.choice(len(self.clips), p=self.shares)]
             rows.append(window(clip, self.music[random.integers(SYNTHETIC)], random, alone=quiet))
+        for _ in range(SPELT if self.spelt else 0):
+            clip = self.spelt[random.integers(len(self.spelt))]
+            rows.append(window(clip, self.music[random.integers(SYNTHETIC)], random))
         return tuple(np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
 
 
-def _written(logits: Tensor, kinds: Tensor) -> Tensor:
-    """The mean loss of the kinds of sound (N, members, 7, M) where they are known (N, M)."""
-    members = logits.shape[1]
-    loss = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), kinds.repeat_interleave(members, 0), ignore_index=-1, reduction="sum",
-        weight=torch.tensor(KIND_WEIGHTS, device=logits.device),
-    )  # fmt: skip
-    return loss / (members * (kinds >= 0).sum().clamp(min=1))
+def _told(logits: Tensor, sounds: Tensor) -> Tensor:
+    """The loss of the sounds (N, 2, 41, M) where they are known (N, M)."""
+    both = sounds[:, None].expand(-1, logits.shape[1], -1)
+    return _weighed(torch.nn.functional.cross_entropy(logits.transpose(1, 2), both, ignore_index=-1, reduction="none"), both)
+
+
+def _judged(logits: Tensor, true: Tensor, rare: float) -> Tensor:
+    """The loss of a yes or no (N, 2, M) where it is known (N, M); a yes counts `rare` times."""
+    both = true[:, None].expand_as(logits)
+    often = torch.tensor(rare, device=logits.device)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, both.clamp(min=0), pos_weight=often, reduction="none")
+    return _weighed(loss, both)
+
+
+def _weighed(loss: Tensor, known: Tensor) -> Tensor:
+    """The mean of a loss (N, 2, M) where something is known, by how much each stack listens."""
+    told = (known >= 0).float()
+    by_stack = (loss * told).sum((0, 2)) / told.sum((0, 2)).clamp(min=1)
+    return by_stack @ torch.tensor(LISTENS, device=loss.device)
+
+
+def voiceless(random: np.random.Generator, modes: int) -> Voiced:
+    """Some seconds in which nobody speaks or sings; the mouth rests all along."""
+    mel = levelled(log_mel(music(random), RATE))
+    nothing, untold = np.zeros(len(mel), bool), np.full(len(mel), -1)
+    return Voiced("", mel, np.zeros((len(mel), modes)), ~nothing, nothing, untold, untold)
 
 
 def shares(clips: list[Voiced]) -> np.ndarray:
@@ -364,8 +327,8 @@ def window(clip: Voiced, other: Voiced, random: np.random.Generator, *, alone: b
         start = random.integers(0, len(other.mel) - WINDOW)
         mel = _louder(mel, other.mel[start : start + WINDOW] - random.uniform(0.2, 0.8))
     mel = disguised(mel, random)
-    kinds = np.where(inside, clip.visemes[before], -1)
-    return mel.T, modes.T, seen[None], clip.speaks[before] & inside, clip.closed[before], kinds
+    meet, sounds = (np.where(inside, known[before], -1) for known in (clip.meet, clip.sounds))
+    return mel.T, modes.T, seen[None], clip.speaks[before] & inside, meet, sounds
 
 
 def disguised(mel: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -5,11 +5,24 @@ import pytest
 
 from styleheat_cli.engine import lower_face
 from styleheat_cli.engine.retarget import opening_rows
-from styleheat_cli.engine.speech import CONTRAST, SEALED, Mouth, articulated, mouth_of, speak, spoken
+from styleheat_cli.engine.speech import (
+    CONTRAST,
+    DRAWN_S,
+    MEETS,
+    MET_S,
+    SEALED,
+    Mouth,
+    articulated,
+    mouth_of,
+    shut,
+    speak,
+    spoken,
+)
 from styleheat_cli.face.morphable import openings
 from styleheat_cli.media.audio import hear
 from styleheat_cli.shot import EXPRESSION, MotionTrack, Speech
 from tests.synthetic import tone, write_sound
+from tests.tunes import TUNES
 
 ROWS = 80.0
 
@@ -87,6 +100,24 @@ def test_where_nobody_speaks_no_voice_is_heard(engine, tmp_path, sound):
     made = {"silence": np.zeros((1, 64000), np.float32), "hiss": random.normal(0, 0.1, (1, 64000)).astype(np.float32), "chord": chord}
     mouth = mouth_of(engine.voice, hear(write_sound(tmp_path / "a.wav", made[sound], 16000)), np.arange(100) / 25)
     assert mouth.voice.max() < 0.05
+
+
+@pytest.mark.parametrize("tune", TUNES)
+def test_the_mouth_rests_while_instruments_play(engine, tmp_path, tune):
+    made = TUNES[tune](np.random.default_rng(0), 6)
+    path = write_sound(tmp_path / "a.wav", (0.1 * made / made.std()).clip(-1, 1).astype(np.float32)[None], 16000)
+    assert (mouth_of(engine.voice, hear(path), np.arange(150) / 25).voice > 0.3).mean() < 0.1
+
+
+def test_lips_meet_once_at_each_peak_for_a_moment_and_as_long_as_it_is_certain():
+    probability = np.zeros(400)
+    probability[100:105] = MEETS + np.array([0.05, 0.1, 0.15, 0.1, 0.05])
+    probability[200:220] = 0.95
+    probability[300] = 0.9 * MEETS
+    closed = shut(probability, 80.0)
+    assert closed[102] == 1 and (closed > 0).sum() == pytest.approx(2 * 80 * (MET_S + DRAWN_S) + 20, abs=4)  # whole rows
+    assert (closed[200:220] == 1).all() and closed[280:320].max() == 0 and closed[80:90].max() == 0
+    assert np.abs(np.diff(closed)).max() < 0.5
 
 
 def test_a_voice_is_heard_where_it_speaks_and_rests_before_and_after(engine, shared, tmp_path):

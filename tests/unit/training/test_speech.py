@@ -5,9 +5,10 @@ import pytest
 
 from styleheat_cli.engine import Engine
 from styleheat_cli.engine.lower_face import measures, projection
-from styleheat_cli.networks.speech import VISEMES, Speech
-from styleheat_cli.training import life, speech
+from styleheat_cli.networks.speech import PHONEMES, STACKS, Speech
+from styleheat_cli.training import life, lips, music, speech
 from styleheat_cli.training.speech import ROWS_A_SECOND, Taken, Voiced
+from tests.synthetic import write_sound
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ class Echo(Speech):
     """A network that opens the mouth by the mean of the bands."""
 
     def forward(self, mel):
-        made = mel.new_zeros(len(mel), 1, self.modes + 2 + len(VISEMES), mel.shape[2])
+        made = mel.new_zeros(len(mel), STACKS, self.modes + 2 + len(PHONEMES), mel.shape[2])
         made[:, 0, 0] = mel.mean(1)
         return made
 
@@ -75,21 +76,61 @@ def test_modes_say_what_the_mouths_did(model):
 
 def test_a_window_is_a_stretch_of_the_clip_with_what_was_seen_in_it():
     ramp = np.linspace(0, 1, 400)[:, None]
-    given = Voiced("a", np.repeat(ramp, 80, 1), np.repeat(ramp, 3, 1), np.arange(400) < 200, np.ones(400, bool), np.zeros(400, bool), np.full(400, 3))
+    given = Voiced("a", np.repeat(ramp, 80, 1), np.repeat(ramp, 3, 1), np.arange(400) < 200, np.ones(400, bool), np.zeros(400), np.full(400, 3))
     random = np.random.default_rng(0)
     for _ in range(20):
-        mel, modes, seen, speaks, closed, kinds = speech.window(given, speech.music(np.random.default_rng(1), 3), random)
+        mel, modes, seen, speaks, meet, sounds = speech.window(given, speech.voiceless(np.random.default_rng(1), 3), random)
         assert mel.shape == (80, speech.WINDOW) and modes.shape == (3, speech.WINDOW) and seen.shape == (1, speech.WINDOW)
         inside = seen[0].astype(bool)
         assert modes[0, inside].max(initial=0) <= 0.5 and np.isfinite(mel).all()
-        assert (kinds[inside] == 3).all() and not closed.any() and speaks[inside].all()
+        assert (sounds[inside] == 3).all() and not meet[inside].any() and speaks[inside].all()
+
+
+def test_lips_meet_at_each_m_b_and_p_that_is_written_and_nowhere_near_it_is_told():
+    sounds = np.array([PHONEMES.index(name) for name in ["AA"] * 4 + ["M"] * 3 + ["AA"] * 4 + ["P"] + ["S"] * 3])
+    assert lips.meetings(sounds).tolist() == [0, 0, -1, -1, 1, 1, 1, -1, -1, -1, -1, 1, -1, -1, 0]
+
+
+def test_lips_that_shut_for_a_moment_amid_a_voice_meet_and_open_ones_do_not():
+    share = np.full(400, 0.2)
+    share[100:108], share[200:260], share[300:308], share[350:] = 0.0, 0.0, 0.0, 0.8
+    speaks = np.arange(400) < 280
+    seen = np.arange(400) < 390
+    found = lips.seen_to_meet(share, seen, speaks)
+    assert (found[100:108] == 1).all() and (found[350:390] == 0).all()
+    rest = np.concatenate([found[:100], found[108:350], found[390:]])  # too long, without a voice, in between, not seen
+    assert (rest == -1).all()
+
+
+def test_lips_are_counted_where_they_shut(model, tmp_path, monkeypatch):
+    sounds = np.full(160, PHONEMES.index("AA"))
+    sounds[40:46] = sounds[100:106] = PHONEMES.index("B")
+    path = write_sound(tmp_path / "a.wav", np.full((1, 32000), 0.1, np.float32), 16000)
+    given = speech.replace(clip(model, count=160), sounds=sounds, sound=path)
+    monkeypatch.setattr(lips, "mouth_of", lambda network, heard, times: None)
+    shut = lambda times: (np.abs(times - 0.53) < 0.05) | (np.abs(times - 1.75) < 0.03)  # noqa: E731
+    monkeypatch.setattr(lips, "opened_by", lambda model, mouth, times: np.where(shut(times), 0.0, 0.1))
+    met, of, vowels = lips.lips_at(model, None, [given, clip(model)])
+    assert (met, of) == (1, 2) and vowels == pytest.approx(1 / 30, abs=0.02)
+
+
+def test_a_mouth_that_is_taken_over_moves_as_it_did_and_listening_stays():
+    import torch
+
+    torch.manual_seed(0)
+    own, other, mel = Speech(width=16).eval(), Speech(width=16).eval(), torch.randn(1, 80, 100)
+    other.basis.normal_()
+    before = own.said(mel)[:, own.modes :]
+    own.take_mouth(other)
+    assert torch.allclose(own.said(mel)[:, : own.modes], other.said(mel)[:, : own.modes], atol=1e-6)
+    assert torch.allclose(own.said(mel)[:, own.modes :], before, atol=1e-6) and (own.basis == other.basis).all()
 
 
 def test_nobody_speaks_in_what_is_made_up():
     for seed in range(6):
-        made = speech.music(np.random.default_rng(seed), 3)
-        assert made.mel.shape == (round(speech.SYNTHETIC_S * ROWS_A_SECOND) + 1, 80) and np.isfinite(made.mel).all()
-        assert not made.speaks.any() and made.closed.all() and not made.modes.any()
+        made = speech.voiceless(np.random.default_rng(seed), 3)
+        assert made.mel.shape == (round(music.LENGTH_S * ROWS_A_SECOND) + 1, 80) and np.isfinite(made.mel).all()
+        assert not made.speaks.any() and not made.modes.any() and (made.sounds == -1).all()
 
 
 def test_the_sway_of_clips_has_the_spread_of_the_median_clip(model):
