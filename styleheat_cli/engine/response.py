@@ -18,7 +18,7 @@ from ..shot import Person
 from .retarget import opening_rows, width_row
 
 PROBES = 6  # pictures of a performance that are looked at for how far the lips are parted, besides those that nod most
-DOUBT = np.array([0.03, 0.03, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
+DOUBT = np.array([0.06, 0.1, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
 LEAST, MOST = np.array([0.65, 0.65, 0.75, 0.75, 0.75]), np.array([1.15, 1.15, 1.3, 1.3, 1.3])  # that is made up for
 Look = Callable[[int], np.ndarray | None]
 

@@ -169,8 +169,10 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     change = theirs[:, EXPRESSION] - start
     gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
     gained = controls.expression_gain * sum(gain * change @ parts[name].T for name, gain in gains.items())
-    given_up = _liveliness(model, gained, times)[:, None] * (parts["lips"] @ _smile(model, rest - start))
-    wanted = eased(rest - given_up + gained, PLAUSIBLE)
+    wanted = rest + gained
+    if controls.relative and controls.anchor == "rest":
+        wanted = wanted - _liveliness(model, gained, times)[:, None] * (parts["lips"] @ _smile(model, rest - start))
+    wanted = eased(wanted, PLAUSIBLE)
     goal = np.column_stack([
         _lids(model, own, rest, driving, start, theirs, controls),
         _lips(model, own, rest, driving, start + gained, wanted, controls),

@@ -29,13 +29,13 @@ SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 COLOURED = 0.12  # saturation from which a skin is in colour
 LEAST = 0.08  # head sizes that an opening counts at least
 CHEEKS = (50, 280, 101, 330)
-DARK = (0.2, 0.55)  # brightness behind the teeth and over the tongue, against the teeth's
+DARK = (0.28, 0.6)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
-LITTLE, WELL = 0.1, 0.5  # least light of a source that counts; light of drawn teeth
-MOST = 3 * MM  # that lower teeth show above the lip
+LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
+MOST = 2.5 * MM  # that lower teeth show above the lip
 SEAM = 0.55  # brightness of the line along which lips meet, against the lips'
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
@@ -55,10 +55,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Teeth:
-    """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the plane (2, 3)
-    that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth, the lips' inner rim (20, 2) and the
-    height of the line along which they close in that plane, how bright they are in levels, how much colour the picture has (0: grey, 1: a face's), how much of the upper layer is
-    jaw, and whether an upper lip that rises takes it along."""
+    """What lies between a source's lips: the upper teeth (and all that an open mouth shows) and the lower ones; the plane (2, 3)
+    that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
+    (20, 2) and the height of the line along which they close; how bright they are in levels; the standard deviation of the
+    picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw, and whether an
+    upper lip that rises takes it along."""
 
     upper: Layer
     lower: Layer
@@ -67,6 +68,7 @@ class Teeth:
     rim: np.ndarray
     line: float
     bright: float
+    soft: float
     colour: float
     jaw: float
     lifts: bool
@@ -91,7 +93,7 @@ def teeth_of(plate: Plate, dropped: float) -> Teeth:
     line = rim[5] - [0, max(dropped, (rim[5] - rim[15])[1] / 2)]
     lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
     bright = float(np.percentile(upper.patch.mean(-1), 80))
-    return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, colourfulness(plate), jaw, lifts)
+    return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -200,6 +202,8 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, drop
     light = _light(opening, place[0])
     size = 2 * round(RIM * len(image) / 1024) + 1
     inside = apart * cv2.blur(opening, (size, size))
+    if not teeth.lifts:
+        inside = cv2.GaussianBlur(inside, (0, 0), teeth.soft, borderType=cv2.BORDER_CONSTANT)
     red = RED**teeth.colour
     seen, share = _under(teeth.upper, at, light, red)
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
@@ -263,7 +267,8 @@ def _source_of(
     top, bottom = skull[MIDDLE + 1 :].mean(0), skull[1:MIDDLE].mean(0)
     down = plane[:, 1] * max(float((bottom - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1]), LEAST)
     x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
-    jaw = max(jaw, float(_unmapped(plane, lower)[1]) - teeth.line + LOWER.shown - MOST)
+    lip = float(_unmapped(plane, target[INNER_LIPS[MIDDLE // 2], :2])[1])
+    jaw = max(jaw, lip - teeth.line + LOWER.shown - MOST)
     on_jaw = _unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
     lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]

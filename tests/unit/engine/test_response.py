@@ -29,10 +29,10 @@ def seen_by(model, person, share):
     gaps, nods = np.linspace(0, 0.4, 30), np.linspace(-0.3, 0.3, 30)
 
     def ask(row):
-        return np.append(mouth(parted(model, gaps[row], -gaps[row] / 2)), [nods[row], 0, 0])
+        return np.append(mouth(parted(model, gaps[row], -gaps[row])), [nods[row], 0, 0])
 
     def look(row):
-        shape, turn = parted(model, share * gaps[row], -share * gaps[row] / 2), rotation(np.array([[share * nods[row], 0, 0]]))
+        shape, turn = parted(model, share * gaps[row], -share * gaps[row]), rotation(np.array([[share * nods[row], 0, 0]]))
         return placed(shape[None], np.array([60.0]), turn, np.array([[256.0, 256.0, 0.0]]))[0]
 
     return measured(model, person, own(model), gaps, nods, ask, look)

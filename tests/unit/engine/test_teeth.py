@@ -44,7 +44,7 @@ def test_they_stay_on_the_skull_and_between_the_lips_while_the_jaw_drops(request
     for share in (0.35, 0.5):
         points = target(model, plate, fitted, share * jaw_drop(model))
         image, inside = shown(replace(teeth, lower=replace(teeth.lower, share=0 * teeth.lower.share)), points, plate.place)
-        assert (image.any(-1) & ~inside).sum() < 250, "but for the lips' soft edge"
+        assert ((image.max(-1) > 40) & ~inside).sum() < 250, "but for the lips' soft edge"
         lowest.append(np.percentile(np.nonzero(image.min(-1) > 90)[0], 95))
     assert abs(lowest[1] - lowest[0]) < 6
 
@@ -54,10 +54,10 @@ def test_lower_teeth_go_with_the_jaw(model, plate, closed, fitted):
     alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share))
     points = target(model, plate, fitted, 0.6 * jaw_drop(model))
     first = []
-    for dropped in (0.28, 0.32):
+    for dropped in (0.37, 0.43):
         image, _ = shown(alone, points, plate.place, dropped)
         first.append(np.percentile(np.nonzero(image.max(-1) > 60)[0], 5))
-    assert first[1] - first[0] == pytest.approx(0.04 * plate.place[0], abs=2)
+    assert first[1] - first[0] == pytest.approx(0.06 * plate.place[0], abs=1.5)
 
 
 def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate, fitted):
