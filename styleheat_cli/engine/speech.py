@@ -25,7 +25,7 @@ SOFT_S = 0.05  # standard deviation of how it comes and goes
 STRESS = 1.6  # times that a mouth moves farther than its most likely movement, which is always the smaller one
 LOW, WITHIN_S, CONTRAST = 0.6, 0.75, 1.8  # share taken off of the least gap within so long; times what is left of the gap
 SEALED, AJAR = 0.03, 0.1  # head sizes by which closed lips press on each other, and gap at which they no longer do
-MEETS, CERTAIN = 0.15, 0.6  # probabilities whose peaks are an m, b or p, and at which lips meet in any case
+MEETS, CERTAIN = 0.2, 0.6  # probabilities whose peaks are an m, b or p, and at which lips meet in any case
 AHEAD_S = 0.04  # seconds by which lips meet before their sound is heard
 MET_S, DRAWN_S, APART_S = 0.03, 0.04, 0.15  # seconds that lips meet, draw together before and part after; between two peaks
 
