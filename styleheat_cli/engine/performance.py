@@ -12,8 +12,8 @@ import numpy as np
 
 from ..face.align import crop_image, warp
 from ..face.landmarks import POINTS, Landmarker, region_of
-from ..face.morphable import Morphable, canonical, fit_frames, gaps, placed, rotation
-from ..face.regions import CHIN, LEFT_LIDS, LIPS, RIGHT_LIDS
+from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
+from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
@@ -140,7 +140,7 @@ def make_stage(
         feature = invert_mouth(engine.healing, image, landmarks)
     else:
         feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
-    teeth = teeth_of(plate, jaw_down(model, fit.expression[0])) if before is None else before.teeth
+    teeth = teeth_of(plate) if before is None else before.teeth
     memory = Memory() if before is None else before.memory
     return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth, memory=memory)
 
@@ -195,15 +195,10 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     if "calibration" not in engine.without:
         heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
-        show(stage.teeth, made.image, target, place_of(shot, stage, row), jaw_down(engine.morphable, expression))
+        show(stage.teeth, made.image, target, place_of(shot, stage, row))
     if "detail" in engine.without:
         made.image[:] = without_detail(engine, made.image)
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
-
-
-def jaw_down(model: Morphable, expression: np.ndarray) -> float:
-    """Head sizes by which an expression (64,) lowers the chin."""
-    return max(float(expression @ model.expression[:, CHIN, 1]), 0.0)
 
 
 def without_detail(engine: Engine, image: np.ndarray) -> np.ndarray:

@@ -74,8 +74,8 @@ class Teeth:
     lifts: bool
 
 
-def teeth_of(plate: Plate, dropped: float) -> Teeth:
-    """The teeth that a crop shows, or likely ones where its mouth is closed. dropped: head sizes by which its jaw is down."""
+def teeth_of(plate: Plate) -> Teeth:
+    """The teeth that a crop shows, or likely ones where its mouth is closed."""
     outline = plate.landmarks[list(INNER_LIPS), :2]
     width = max(float(np.linalg.norm(outline[0] - outline[MIDDLE])), 1e-3)
     height = float(cv2.contourArea(outline.astype(np.float32))) / width
@@ -90,7 +90,7 @@ def teeth_of(plate: Plate, dropped: float) -> Teeth:
         upper = _seen(plate, outline)
         ivory = _brightest(upper)
         jaw, lifts = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1)), True
-    line = rim[5] - [0, max(dropped, (rim[5] - rim[15])[1] / 2)]
+    line = rim[[5, 15]].mean(0)
     lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
     bright = float(np.percentile(upper.patch.mean(-1), 80))
     return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
@@ -183,9 +183,8 @@ def _ivory(plate: Plate) -> np.ndarray:
     return min(light, BRIGHTEST) * IVORY ** colourfulness(plate) * (skin / skin.mean()) ** TINT
 
 
-def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, dropped: float) -> None:
-    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3), the place of its head, and
-    the head sizes by which its jaw is down."""
+def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> None:
+    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3) and the place of its head."""
     outline = target[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
@@ -197,7 +196,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, drop
         _seal(part, drawn(outline - low, part.shape[:2]), 1 - apart)
     if apart <= 0:
         return
-    at, way, fallen = _source_of(teeth, target, place, dropped, low, part.shape[:2])
+    at, way, fallen = _source_of(teeth, target, place, low, part.shape[:2])
     opening = drawn(outline - low, part.shape[:2])
     light = _light(opening, place[0])
     size = 2 * round(RIM * len(image) / 1024) + 1
@@ -257,10 +256,10 @@ def _shaded(image: np.ndarray, share: np.ndarray, depth: np.ndarray, bright: flo
 
 
 def _source_of(
-    teeth: Teeth, target: np.ndarray, place: Place, jaw: float, low: np.ndarray, shape: tuple[int, int]
+    teeth: Teeth, target: np.ndarray, place: Place, low: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(h, w, 2) float32: where in the source crop each pixel of the target's mouth lies; (h, w): how far down its opening;
-    (h, w, 2): where on a jaw that is down by so many head sizes."""
+    (h, w, 2): where if it were on the jaw, which follows the lower lip."""
     plane = plane_of(place, teeth.depth)
     skull = teeth.rim @ plane[:, :2].T + plane[:, 2]
     upper, lower = (target[list(lip), :2].mean(0) for lip in (UPPER_LIP, LOWER_LIP))
@@ -268,7 +267,7 @@ def _source_of(
     down = plane[:, 1] * max(float((bottom - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1]), LEAST)
     x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
     lip = float(_unmapped(plane, target[INNER_LIPS[MIDDLE // 2], :2])[1])
-    jaw = max(jaw, lip - teeth.line + LOWER.shown - MOST)
+    jaw = max(lip - teeth.line + LOWER.shown - MOST, 0)
     on_jaw = _unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
     lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]

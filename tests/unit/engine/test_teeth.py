@@ -23,15 +23,15 @@ def closed(plate):
     return replace(plate, landmarks=landmarks)
 
 
-def shown(teeth, points, place, dropped=0.0):
+def shown(teeth, points, place):
     """What is laid over black, and whether a pixel lies between the lips."""
     image = np.zeros((512, 512, 3), np.uint8)
-    show(teeth, image, points, place, dropped)
+    show(teeth, image, points, place)
     return image, drawn(points[LIPS, :2], (512, 512)) > 0
 
 
 def test_at_rest_a_smile_keeps_its_own_teeth(plate):
-    image, _ = shown(teeth_of(plate, 0.0), plate.vertices, plate.place)
+    image, _ = shown(teeth_of(plate), plate.vertices, plate.place)
     bright = image.min(-1) > 100  # where the layer covers wholly
     assert bright.sum() > 500
     assert np.abs(image[bright].astype(int) - plate.image[bright]).mean() < 8
@@ -39,7 +39,7 @@ def test_at_rest_a_smile_keeps_its_own_teeth(plate):
 
 @pytest.mark.parametrize("which", ["plate", "closed"])
 def test_they_stay_on_the_skull_and_between_the_lips_while_the_jaw_drops(request, which, model, plate, fitted):
-    teeth = teeth_of(request.getfixturevalue(which), 0.0)
+    teeth = teeth_of(request.getfixturevalue(which))
     lowest = []
     for share in (0.35, 0.5):
         points = target(model, plate, fitted, share * jaw_drop(model))
@@ -49,19 +49,21 @@ def test_they_stay_on_the_skull_and_between_the_lips_while_the_jaw_drops(request
     assert abs(lowest[1] - lowest[0]) < 6
 
 
-def test_lower_teeth_go_with_the_jaw(model, plate, closed, fitted):
-    teeth = teeth_of(closed, 0.0)
+def test_lower_teeth_go_with_the_lower_lip(model, plate, closed, fitted):
+    teeth = teeth_of(closed)
     alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share))
-    points = target(model, plate, fitted, 0.6 * jaw_drop(model))
-    first = []
-    for dropped in (0.37, 0.43):
-        image, _ = shown(alone, points, plate.place, dropped)
+    first, lip = [], []
+    for share in (0.6, 0.9):
+        points = target(model, plate, fitted, share * jaw_drop(model))
+        image, _ = shown(alone, points, plate.place)
         first.append(np.percentile(np.nonzero(image.max(-1) > 60)[0], 5))
-    assert first[1] - first[0] == pytest.approx(0.06 * plate.place[0], abs=1.5)
+        lip.append(points[14, 1])
+    assert lip[1] - lip[0] > 3
+    assert first[1] - first[0] == pytest.approx(lip[1] - lip[0], abs=1.5)
 
 
 def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate, fitted):
-    teeth, brightest = teeth_of(plate, 0.0), []
+    teeth, brightest = teeth_of(plate), []
     for share in (0.0, -0.3, -0.5):
         points = target(model, plate, fitted, share * jaw_drop(model))
         image, inside = shown(teeth, points, plate.place)
@@ -70,7 +72,7 @@ def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate
 
 
 def test_closed_lips_show_none(closed):
-    image, _ = shown(teeth_of(closed, 0.0), closed.landmarks, closed.place)
+    image, _ = shown(teeth_of(closed), closed.landmarks, closed.place)
     assert not image.any()
 
 
@@ -100,6 +102,6 @@ def test_a_grey_photo_has_a_grey_mouth(request, which, model, plate, fitted):
     grey = replace(own, image=own.image.mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1))
     image = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)  # whatever was made up
     points = target(model, plate, fitted, 0.5 * jaw_drop(model))
-    show(teeth_of(grey, 0.0), image, points, plate.place, 0.3)
+    show(teeth_of(grey), image, points, plate.place)
     inside = drawn(points[LIPS, :2], (512, 512)) == 1
     assert np.ptp(image[inside].astype(int), axis=-1).mean() < 12
