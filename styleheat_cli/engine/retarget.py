@@ -32,7 +32,7 @@ Region = Literal["all", "pose", "expression", "lips", "eyes"]
 CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
 AJAR = 0.1  # head sizes between the lips that weigh as much against calm as one standard deviation of everything
 PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
-NEARLY_CLOSED = 0.15  # share of the calm opening at which an eye counts as closed
+NEARLY_CLOSED, HALF_OPEN = 0.15, 0.5  # shares of an open eye at which it counts as closed, and from which it is followed as it is
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 SEEN_WIDTH = 1.15  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
@@ -207,8 +207,8 @@ def _lids(model, own, rest, driving, start, theirs, controls):
         open_eyes = np.percentile(calm + _seen(driving)[:, EXPRESSION] @ measure.T, OPEN_EYES, axis=0)
     ratio = (calm + theirs[:, EXPRESSION] @ measure.T) / np.maximum(open_eyes, 1e-3)
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
-    ratio = (ratio - NEARLY_CLOSED) / (1 - NEARLY_CLOSED)
-    return np.clip(ratio, 0, WIDEST) * (_calm_openings(model, own)[:2] + measure @ rest)
+    ratio = np.interp(ratio, [NEARLY_CLOSED, HALF_OPEN, WIDEST], [0, HALF_OPEN, WIDEST])
+    return ratio * (_calm_openings(model, own)[:2] + measure @ rest)
 
 
 def _lips(model, own, rest, driving, theirs, wanted, controls):

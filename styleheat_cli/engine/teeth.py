@@ -8,7 +8,7 @@ skull, lower ones on the jaw. Light falls in between the lips: the less they are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -37,6 +37,8 @@ LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches 
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 MOST = 2.5 * MM  # that lower teeth show above the lip
 SEAM = 0.55  # brightness of the line along which lips meet, against the lips'
+LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
+NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pixels of the crop
@@ -83,16 +85,18 @@ def teeth_of(plate: Plate) -> Teeth:
     depth = float(rim[:, 2].mean())
     plane = plane_of(plate.place, depth)
     rim = _unmapped(plane, outline)
-    ivory, jaw, lifts = _ivory(plate), 0.0, False
+    ivory, jaw, lifts, there = _ivory(plate), 0.0, False, 1.0
     if height < PARTED * plate.side / 512:
         upper = _likely(plate, plane, rim[[5, 15]].mean(0), UPPER, ivory)
     else:
         upper = _seen(plate, outline)
-        ivory = _brightest(upper)
+        there, ivory = _teethlike(_brightest(upper), ivory), _brightest(upper)
+        upper = replace(upper, share=(there + (1 - there) * _dark(upper)) * upper.share)
         jaw, lifts = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1)), True
     line = rim[[5, 15]].mean(0)
     lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
-    bright = float(np.percentile(upper.patch.mean(-1), 80))
+    lower = replace(lower, share=there * (1 - jaw) * lower.share)
+    bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
     return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
 
 
@@ -140,6 +144,25 @@ def _brightest(layer: Layer) -> np.ndarray:
     """(3,) RGB of what is brightest in a layer."""
     pixels = layer.patch[layer.share > 0.5].astype(np.float64)
     return np.percentile(pixels if len(pixels) else layer.patch.reshape(-1, 3), 85, axis=0)
+
+
+def _teethlike(colour: np.ndarray, ivory: np.ndarray) -> float:
+    """0 where the brightest (3,) in an open mouth is but a lip or a tongue, 1 where it is as bright and as pale as teeth (3,)."""
+    bright = 2 * (colour.mean() / ivory.mean() - NO_TEETH) / (1 - NO_TEETH)
+    redder = colour[0] / max(colour.mean(), 1) - ivory[0] / ivory.mean()
+    return float(np.clip(min(bright, 2 * (REDDER - redder) / REDDER), 0, 1))
+
+
+def _dark(layer: Layer) -> np.ndarray:
+    """(h, w) in [0, 1]: what is the inside of an open mouth without teeth, and no rim of a lip."""
+    share = np.clip(LIP_RIM - layer.patch.mean(-1) / max(_cavity(layer), 1), 0, 1).astype(np.float32)
+    return cv2.blur(cv2.erode(share, np.ones((5, 5))), (3, 3))
+
+
+def _cavity(layer: Layer) -> float:
+    """Levels of the inside of an open mouth."""
+    inside = layer.patch.mean(-1)[layer.share > 0.9]
+    return float(np.median(inside)) if len(inside) else 0.0
 
 
 def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, ivory: np.ndarray) -> Layer:
@@ -210,7 +233,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
     plain = _toned(part, inside, teeth.colour)
     behind = _shaded(plain, inside * (1 - beside), depth, teeth.bright, red)
-    behind = _before(behind, *_under(teeth.lower, fallen, light, red, 1 - teeth.jaw), inside)
+    behind = _before(behind, *_under(teeth.lower, fallen, light, red), inside)
     part[:] = _before(behind, seen, share, inside)
 
 
@@ -229,13 +252,13 @@ def _seal(image: np.ndarray, opening: np.ndarray, share: float) -> None:
     image[:] = np.round(image * (1 - weight) + weight * colour).astype(np.uint8)
 
 
-def _under(layer: Layer, at: np.ndarray, light: np.ndarray, red: np.ndarray, most: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 3) uint8 and (h, w) share up to `most`: a layer at places (h, w, 2) of the source's crop, under another light."""
+def _under(layer: Layer, at: np.ndarray, light: np.ndarray, red: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) uint8 and (h, w) share: a layer at places (h, w, 2) of the source's crop, under another light."""
     at = at - layer.corner.astype(np.float32) - 0.5
     seen = cv2.remap(layer.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     before = cv2.remap(layer.light, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     dimmed = seen * np.minimum(light / before, 1)[..., None] ** red
-    return np.round(dimmed).astype(np.uint8), most * cv2.remap(layer.share, at, None, cv2.INTER_LINEAR, borderValue=0)
+    return np.round(dimmed).astype(np.uint8), cv2.remap(layer.share, at, None, cv2.INTER_LINEAR, borderValue=0)
 
 
 def _toned(image: np.ndarray, share: np.ndarray, colour: float) -> np.ndarray:
