@@ -18,6 +18,7 @@ from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import FaceTrack, Frame, MotionTrack, Shot
 from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
+from .dental import teeth_of
 from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
@@ -27,7 +28,7 @@ from .plate import Plate, make_plate, repainted, with_open_eyes
 from .response import Response, made_up_for, measured, mouth
 from .retarget import opening_rows
 from .synthesis import warped
-from .teeth import Teeth, show, teeth_of
+from .teeth import Teeth, show
 from .texture import Atlas
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from styleheat_cli.engine.dental import teeth_of
 from styleheat_cli.engine.dentition import LOWER, MM, UPPER, crowns
 from styleheat_cli.engine.plate import drawn
-from styleheat_cli.engine.teeth import show, teeth_of
+from styleheat_cli.engine.teeth import show
 from styleheat_cli.face.regions import INNER_LIPS
 
 from .test_pictures import jaw_drop, target
@@ -105,3 +106,10 @@ def test_a_grey_photo_has_a_grey_mouth(request, which, model, plate, fitted):
     show(teeth_of(grey), image, points, plate.place)
     inside = drawn(points[LIPS, :2], (512, 512)) == 1
     assert np.ptp(image[inside].astype(int), axis=-1).mean() < 12
+
+
+def test_an_open_mouth_that_shows_no_teeth_is_given_none(plate):
+    image = plate.image.copy()
+    image[drawn(plate.landmarks[LIPS, :2], image.shape[:2]) > 0] = 45, 18, 20
+    assert teeth_of(plate).lower.share.max() > 0.9
+    assert teeth_of(replace(plate, image=image)).lower.share.max() == 0
