@@ -11,9 +11,9 @@ from .metric import Moment, Reading, Setting, View, blank, metric
 from .series import Pairs
 
 CLOSED = 0.6
-"""Share of the clip's own open eye (80th percentile) below which the eyes count as closed."""
-OPEN = 0.75
-"""Share of it above which closed eyes count as open again: what trembles between the two is no blink."""
+"""Share of how far the eyes are open both before and after, within the longest blink, below which they count as closed."""
+AWAKE = 0.4
+"""Share of the clip's own open eye (80th percentile) that they have to be open by then: closed eyes that tremble do not blink."""
 LONGEST_S = 0.6
 """An eye that stays closed longer does not blink."""
 TOLERANCE_S = 0.15
@@ -35,7 +35,8 @@ def blink_times(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
     """(K,) seconds: the middles of the short stretches in which the eyes are closed."""
     if len(times) < 3:
         return np.zeros(0)
-    closed = _closed(openness / np.percentile(openness, 80))
+    around = _around(times, openness)
+    closed = (openness < CLOSED * around) & (around > AWAKE * np.percentile(openness, 80))
     edges = np.flatnonzero(np.diff(np.r_[False, closed, False].astype(int)))
     starts, ends = edges[::2], edges[1::2] - 1
     short = times[ends] - times[starts] <= LONGEST_S
@@ -43,10 +44,11 @@ def blink_times(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
     return ((times[starts] + times[ends]) / 2)[short & inside]
 
 
-def _closed(share: np.ndarray) -> np.ndarray:
-    """(T,) bool: whether eyes open by such a share (T,) count as closed: from where they close to where they are open again."""
-    last = np.maximum.accumulate(np.where((share < CLOSED) | (share > OPEN), np.arange(len(share)), -1))
-    return (last >= 0) & (share[last] < CLOSED)
+def _around(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """(T,) how far the eyes are open at most within the longest blink before, or after, whichever is less."""
+    first, last = (np.searchsorted(times, times + by) for by in (-LONGEST_S, LONGEST_S))
+    at = range(len(times))
+    return np.array([min(openness[first[i] : i + 1].max(), openness[i : last[i] + 1].max()) for i in at])
 
 
 def matched(own: np.ndarray, real: np.ndarray) -> int:
