@@ -17,7 +17,7 @@ from .plate import EYES, Eyeball, Plate, drawn, opening
 
 MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
 TORN = 12.0  # pixels at 512 between the sources of neighbouring cells beyond which nothing lies between them
-STAIRS = 1.0  # pixels at 512 of blur that takes the stairs from a tear
+STAIRS = 0.9  # cells of the flow: blur that takes the stairs from a tear
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
 LASHES = 0.5  # by how much that line darkens
@@ -45,7 +45,7 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     laid = cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
     if pixels is not None:
-        laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS * side / 512)[pixels[0], pixels[1]]
+        laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS * side / GRID)[pixels[0], pixels[1]]
     changed = _changed(source_at, side)
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
     for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):

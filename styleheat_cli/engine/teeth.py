@@ -25,7 +25,7 @@ MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
 MOST = 2.5 * MM  # that lower teeth show above the lip
-SEAM = 0.55  # brightness of the line along which lips meet, against the lips'
+SEAM, SEAL = 0.6, 0.8  # brightness of the line along which lips meet, against the lips'; pixels at 512 of its blur
 
 Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pixels of the crop
 
@@ -88,7 +88,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> N
     part = image[low[1] : high[1], low[0] : high[0]]
     apart = parted(outline * (512 / len(image)))
     if teeth.lifts and apart < 1:
-        _seal(part, drawn(outline - low, part.shape[:2]), 1 - apart)
+        _seal(part, drawn(outline - low, part.shape[:2]), 1 - apart, len(image) / 512, RED**teeth.colour)
     if apart <= 0:
         return
     at, way, fallen = _source_of(teeth, target, place, low, part.shape[:2])
@@ -115,12 +115,13 @@ def _before(behind: np.ndarray, layer: np.ndarray, share: np.ndarray, inside: np
     return cv2.blendLinear(layer, behind, share, 1 - share)
 
 
-def _seal(image: np.ndarray, opening: np.ndarray, share: float) -> None:
-    """Draws the line along which lips meet over what a source's open mouth left there, in place; share: how nearly they do."""
-    near, far = (cv2.dilate(opening, np.ones((size, size))) for size in (3, 9))
+def _seal(image: np.ndarray, opening: np.ndarray, share: float, unit: float, red: np.ndarray) -> None:
+    """Draws the line along which lips meet over what a source's open mouth left there, in place; share: how nearly they do,
+    unit: pixels of one at 512."""
+    near, far = (cv2.dilate(opening, np.ones((size, size))) for size in (2 * round(unit) + 1, 2 * round(4 * unit) + 1))
     round_it = far - near
-    colour = SEAM * (image * round_it[..., None]).sum((0, 1)) / max(float(round_it.sum()), 1e-3)
-    weight = share * cv2.GaussianBlur(near, (0, 0), 0.8)[..., None]
+    colour = (image * round_it[..., None]).sum((0, 1)) / max(float(round_it.sum()), 1e-3) * SEAM**red
+    weight = share * np.clip(cv2.GaussianBlur(opening, (0, 0), SEAL * unit) * 2, 0, 1)[..., None]
     image[:] = np.round(image * (1 - weight) + weight * colour).astype(np.uint8)
 
 
