@@ -25,7 +25,7 @@ from .inversion import Inversion
 from .inverting import told
 from .mesh import target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
-from .response import Response, made_up_for, measured, mouth
+from .response import USUAL, Response, made_up_for, measured, mouth
 from .retarget import opening_rows
 from .synthesis import warped
 from .teeth import Teeth, show
@@ -87,7 +87,7 @@ class Performer:
         self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None = None
     ) -> Stage:
         made = make_stage(self.engine, shot, frame, row, crop, side, before)
-        return replace(made, response=response_of(self.engine, shot, made)) if shot.clip.still else made
+        return replace(made, response=response_of(self.engine, shot, made))
 
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
@@ -227,9 +227,11 @@ def shape_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
 
 
 def response_of(engine: Engine, shot: Shot, stage: Stage) -> Response:
-    """How a photo's head and mouth are seen to move in this performance of it."""
+    """How a photo's head and mouth are seen to move in this performance of it; a clip's as usual."""
     model, motion = engine.morphable, shot.motion
     own = np.append(mouth(stage.still), stage.angles)
+    if not shot.clip.still:
+        return Response(own, USUAL)
     with Landmarker() as landmarker:
 
         def look(row: int) -> np.ndarray | None:

@@ -18,7 +18,8 @@ from ..shot import Person
 from .retarget import opening_rows, width_row
 
 PROBES = 6  # pictures of a performance that are looked at for how far the lips are parted, besides those that nod most
-DOUBT = np.array([0.06, 0.1, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
+USUAL = np.array([1.0, 0.87, 1.0, 1.0, 1.0])  # seen of a change on a usual face: cheeks that only stretch hide a part of a mouth's width
+DOUBT = np.array([0.06, 0.06, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
 LEAST, MOST = np.array([0.65, 0.65, 0.75, 0.75, 0.75]), np.array([1.15, 1.15, 1.3, 1.3, 1.3])  # that is made up for
 Look = Callable[[int], np.ndarray | None]
 
@@ -46,9 +47,9 @@ def measured(model: Morphable, person: Person, own: np.ndarray, gap: np.ndarray,
             wanted.append(asked)
             seen.append(read(model, person, points) - own)
     if not wanted:
-        return Response(own, np.ones(5))
+        return Response(own, USUAL)
     doubt, wanted = len(wanted) * DOUBT**2, np.array(wanted)
-    slope = ((wanted * seen).sum(0) + doubt) / (np.square(wanted).sum(0) + doubt)
+    slope = ((wanted * seen).sum(0) + doubt * USUAL) / (np.square(wanted).sum(0) + doubt)
     return Response(own, np.clip(slope, LEAST, MOST))
 
 

@@ -35,7 +35,6 @@ PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is e
 NEARLY_CLOSED, HALF_OPEN = 0.15, 0.5  # shares of an open eye at which it counts as closed, and from which it is followed as it is
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
-SEEN_WIDTH = 1.15  # times a change of the mouth's width, so that it is seen in full: cheeks that only stretch hide a part of it
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
 OPEN_EYES = 80  # percentile of a driver's openings at which its eyes count as open
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
@@ -177,7 +176,7 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
         _lids(model, own, rest, driving, start, theirs, controls),
         _lips(model, own, rest, driving, start + gained, wanted, controls),
     ])  # fmt: skip
-    wanted = _matched(model, own, rest, wanted, goal)
+    wanted = _matched(model, own, wanted, goal)
     if controls.region in ("lips", "eyes"):
         return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
     return wanted
@@ -225,12 +224,11 @@ def _lips(model, own, rest, driving, theirs, wanted, controls):
     return now - follows * np.maximum(now - (1 + PART) * gap, 0)
 
 
-def _matched(model, own, rest, wanted, goal):
-    """Moves the expression the least that gives lids and lips the openings `goal` (N, 3)."""
+def _matched(model, own, wanted, goal):
+    """Moves the expression the least that gives lids and lips the openings `goal` (N, 3) and leaves the mouth its width."""
     rows = np.vstack([opening_rows(model), width_row(model)])
-    wider = (SEEN_WIDTH - 1) * (wanted - rest) @ rows[3]
     missing = goal - _calm_openings(model, own) - wanted @ rows[:3].T
-    return wanted + np.column_stack([missing, wider]) @ np.linalg.pinv(rows).T
+    return wanted + missing @ np.linalg.pinv(rows)[:, :3].T
 
 
 def _seen(motion: MotionTrack) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.response import LEAST, Response, made_up_for, measured, mouth, probes
+from styleheat_cli.engine.response import LEAST, USUAL, Response, made_up_for, measured, mouth, probes
 from styleheat_cli.engine.retarget import opening_rows, width_row
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.shot import Person
@@ -54,7 +54,7 @@ def test_it_is_made_up_for_within_limits_and_not_where_no_face_is_found(model, p
     assert seen_by(model, person, 0.3).seen[:3] == pytest.approx(LEAST[:3])
     wide = np.append(mouth(parted(model, 0.3)), [0, 0, 0])
     blind = measured(model, person, own(model), np.linspace(0, 0.4, 9), np.zeros(9), lambda row: wide, lambda row: None)
-    assert blind.seen.tolist() == [1] * 5
+    assert blind.seen.tolist() == USUAL.tolist()
 
 
 def test_lips_that_meet_still_meet(model):
