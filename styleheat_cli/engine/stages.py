@@ -13,9 +13,11 @@ from ..face.landmarks import Landmarker, region_of
 from ..face.morphable import fit_frames
 from ..shot import Frame, Shot
 from .heal import heal, invert_mouth
-from .performance import make_stage, picture, rim, target_of
+from .performance import make_stage, picture, place_of, response_of, rim, target_of
 from .plate import make_plate
+from .retarget import opening_rows
 from .synthesis import warped
+from .teeth import show
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -32,6 +34,8 @@ def stage_seconds(engine: Engine, shot: Shot, frame: Frame, side: int, count: in
     moving = np.concatenate([shot.motion.expression[0], shot.motion.angles[0]]).astype(np.float32)
     fitted = fit_frames(model, plate.landmarks[None], shot.person.identity, shot.person.own)
     image, changed = picture(engine, shot, stage, 0)
+    widest = int((shot.motion.expression @ opening_rows(model)[2]).argmax())
+    parted = target_of(engine, shot, stage, widest)
     with Landmarker() as landmarker:
         yield "landmarks of a driver's frame", _mean(rows, lambda row: landmarker.at(frame.image, region_of(shot.face.landmarks[0])))
         yield "fit of the morphable model", _mean(rows, lambda row: fit_frames(
@@ -39,10 +43,12 @@ def stage_seconds(engine: Engine, shot: Shot, frame: Frame, side: int, count: in
     yield "source: crop", _mean(rows, lambda row: crop_image(frame.image, stage.crop, side))
     yield "source: layers", _mean(rows, lambda row: make_plate(model, plate.image, plate.landmarks, fitted))
     yield "source: inversion", _mean(rows, lambda row: invert_mouth(engine.healing, plate.image, plate.landmarks))
+    yield "source: response", _mean(range(1), lambda row: response_of(engine, shot, stage))
     yield "target mesh", _mean(rows, lambda row: target_of(engine, shot, stage, row))
     yield "flow and warp", _mean(rows, lambda row: warped(plate, targets[row], engine.triangles))
     yield "calibration and synthesis", _mean(rows, lambda row: heal(
-        engine.healing, stage.feature, image, targets[row], made[0].source_at, moving))  # fmt: skip
+        engine.healing, stage.feature, image, parted, made[0].source_at, moving))  # fmt: skip
+    yield "teeth", _mean(rows, lambda row: show(stage.teeth, image, parted, place_of(shot, stage, widest)))
     yield "paste back", _mean(rows, lambda row: paste(frame.image, image, changed * rim(side), stage.crop))
 
 
