@@ -85,13 +85,12 @@ def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: 
     """(73,) Deep3D's reading of the moment against which motion counts."""
     if controls.anchor == "source":
         return numbers(model, own, own.times[:1])[0]
-    if controls.anchor == "source":
-        return own.reading.bfm.coeffs[0]
     if controls.anchor != "rest":
         return driving.reading.bfm.at(np.array([float(controls.anchor)]))[0]
-    rows = driving.reading.bfm.at(driving.times)
+    seen = driving.seen if driving.seen is not None and driving.seen.any() else np.ones(len(driving.times), bool)
+    rows = driving.reading.bfm.at(driving.times[seen])
     anchor = np.median(rows, axis=0)
-    anchor[EXPRESSION] = rows[calm_rows(model, driving.expression), EXPRESSION].mean(0)
+    anchor[EXPRESSION] = rows[calm_rows(model, driving.expression[seen]), EXPRESSION].mean(0)
     return anchor
 
 

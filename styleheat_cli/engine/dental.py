@@ -45,7 +45,7 @@ def teeth_of(plate: Plate) -> Teeth:
     if lifts:
         upper = _seen(plate, outline)
         there, ivory = _teethlike(_brightest(upper), ivory), _brightest(upper)
-        upper = replace(upper, share=(there + (1 - there) * _dark(upper)) * upper.share)
+        upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
         jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
     else:
         upper = _likely(plate, plane, line, UPPER, ivory)
@@ -92,10 +92,11 @@ def _teethlike(colour: np.ndarray, ivory: np.ndarray) -> float:
     return float(np.clip(min(bright, 2 * (REDDER - redder) / REDDER), 0, 1))
 
 
-def _dark(layer: Layer) -> np.ndarray:
-    """(h, w) in [0, 1]: what is the inside of an open mouth without teeth, and no rim of a lip."""
+def _dark(layer: Layer, unit: float) -> np.ndarray:
+    """(h, w) in [0, 1]: what is the inside of an open mouth without teeth, and no rim of a lip; unit: pixels of one at 512."""
     share = np.clip(LIP_RIM - layer.patch.mean(-1) / max(_cavity(layer), 1), 0, 1).astype(np.float32)
-    return cv2.blur(cv2.erode(share, np.ones((5, 5))), (3, 3))
+    wide, soft = 2 * round(2 * unit) + 1, 2 * round(unit) + 1
+    return cv2.blur(cv2.erode(share, np.ones((wide, wide))), (soft, soft))
 
 
 def _cavity(layer: Layer) -> float:

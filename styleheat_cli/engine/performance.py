@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,7 +198,7 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     if "calibration" not in engine.without:
         heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
-        show(stage.teeth, made.image, target, place_of(shot, stage, row))
+        show(stage.teeth, made.image, target, place_of(shot, stage, row), stage.plate.landmarks)
     if "detail" in engine.without:
         made.image[:] = without_detail(engine, made.image)
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
@@ -232,12 +234,13 @@ def response_of(engine: Engine, shot: Shot, stage: Stage) -> Response:
     own = np.append(mouth(stage.still), stage.angles)
     if not shot.clip.still:
         return Response(own, USUAL)
-    with Landmarker() as landmarker:
+    with ExitStack() as kept:
+        landmarker = cache(lambda: kept.enter_context(Landmarker()))  # where there is anything to look at
 
         def look(row: int) -> np.ndarray | None:
             image, points = picture(engine, shot, stage, row)[0], target_of(engine, shot, stage, row)[:POINTS]
             for _ in range(SETTLED):
-                points = None if points is None else landmarker.at(image, region_of(points))
+                points = None if points is None else landmarker().at(image, region_of(points))
             return points
 
         def ask(row: int) -> np.ndarray:

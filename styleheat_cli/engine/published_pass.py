@@ -91,7 +91,8 @@ class Published:
     def stage(self, shot: Shot, frame: Frame, row: int, crop: np.ndarray, side: int, before: Stage | None) -> Stage:
         inversion = self.inverted(shot, self.picture(frame.image, crop)).to(self.engine.device)
         points = np.asarray(shot.face.landmarks[row], np.float64)
-        animator = Animator(self.method, inversion, self.engine.dtype, side, self.compiled)
+        compiled = self.compiled if shot.clip.still else as_it_is  # what is made for one frame only is not worth the minute
+        animator = Animator(self.method, inversion, self.engine.dtype, side, compiled)
         return Stage(crop, inversion, animator, cache(lambda: _head(crop_image(frame.image, crop, side), points, crop)))
 
     def pictures(
@@ -119,7 +120,7 @@ class Published:
         if not looks:
             return stage.animator
         edited = inverting.with_attributes(self._refiner, self.engine.family, stage.inversion, dict(looks))
-        return Animator(self.method, edited, self.engine.dtype, stage.animator.size, self.compiled)
+        return Animator(self.method, edited, self.engine.dtype, stage.animator.size)
 
     def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
         return mirrored_crop(image, crop, FFHQ_SIDE)

@@ -36,7 +36,7 @@ NEARLY_CLOSED, HALF_OPEN = 0.25, 0.6  # shares of an open eye at which it counts
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
-OPEN_EYES = 80  # percentile of a driver's openings at which its eyes count as open
+OPEN_EYES, AWAKE = 80, 0.4  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
 PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
 LIVELY, LIVELY_S = 0.12, 0.4  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
@@ -174,7 +174,7 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     wanted = eased(wanted, PLAUSIBLE)
     goal = np.column_stack([
         _lids(model, own, rest, driving, start, theirs, controls),
-        _lips(model, own, rest, driving, start + gained, wanted, controls),
+        _lips(model, own, rest, driving, start, start + gained, wanted, controls),
     ])  # fmt: skip
     wanted = _matched(model, own, wanted, goal)
     if controls.region in ("lips", "eyes"):
@@ -204,13 +204,14 @@ def _lids(model, own, rest, driving, start, theirs, controls):
     open_eyes = calm + measure @ start
     if controls.relative and controls.anchor == "rest":
         open_eyes = np.percentile(calm + _seen(driving)[:, EXPRESSION] @ measure.T, OPEN_EYES, axis=0)
+        open_eyes = np.maximum(open_eyes, AWAKE * calm)
     ratio = (calm + theirs[:, EXPRESSION] @ measure.T) / np.maximum(open_eyes, 1e-3)
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
     ratio = np.interp(ratio, [NEARLY_CLOSED, HALF_OPEN, WIDEST], [0, HALF_OPEN, WIDEST])
     return ratio * (_calm_openings(model, own)[:2] + measure @ rest)
 
 
-def _lips(model, own, rest, driving, theirs, wanted, controls):
+def _lips(model, own, rest, driving, start, theirs, wanted, controls):
     """(N,) head sizes: how far the lips shall be parted: where the driver's meet, these do.
 
     A photo's own open mouth is parted farther than the driver's by no more than a share of the driver's gap.
@@ -218,9 +219,11 @@ def _lips(model, own, rest, driving, theirs, wanted, controls):
     row, calm, least = opening_rows(model)[2], _calm_openings(model, own)[2], _calm_openings(model, driving)[2]
     now = calm + wanted @ row
     now = np.maximum(now, min(calm + rest @ row, 0))
-    met = np.clip(np.percentile(least + _seen(driving)[:, EXPRESSION] @ row, MEETING), 0, LEAST)
+    gain = controls.expression_gain * controls.mouth_gain
+    often, first = np.percentile(_seen(driving)[:, EXPRESSION] @ row, MEETING), start @ row
+    met = np.clip(least + first + gain * (often - first), 0, LEAST)
     gap = np.maximum(least + theirs @ row - met, 0)
-    follows = min(controls.expression_gain * controls.mouth_gain, 1)
+    follows = min(gain, 1)
     return now - follows * np.maximum(now - (1 + PART) * gap, 0)
 
 

@@ -48,7 +48,7 @@ def stage_seconds(engine: Engine, shot: Shot, frame: Frame, side: int, count: in
     yield "flow and warp", _mean(rows, lambda row: warped(plate, targets[row], engine.triangles))
     yield "calibration and synthesis", _mean(rows, lambda row: heal(
         engine.healing, stage.feature, image, parted, made[0].source_at, moving))  # fmt: skip
-    yield "teeth", _mean(rows, lambda row: show(stage.teeth, image, parted, place_of(shot, stage, widest)))
+    yield "teeth", _mean(rows, lambda row: show(stage.teeth, image, parted, place_of(shot, stage, widest), plate.landmarks))
     yield "paste back", _mean(rows, lambda row: paste(frame.image, image, changed * rim(side), stage.crop))
 
 

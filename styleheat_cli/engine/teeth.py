@@ -78,27 +78,30 @@ def light_in(inside: np.ndarray, head: float) -> np.ndarray:
     return cv2.GaussianBlur(inside, (0, 0), LIT * head, borderType=cv2.BORDER_CONSTANT)
 
 
-def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place) -> None:
-    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3) and the place of its head."""
+def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, own: np.ndarray) -> None:
+    """Lays the teeth between the lips of a picture (S, S, 3) uint8, in place, for its mesh (N, 3) and the place of its head.
+
+    own (478, 3): the landmarks of the source's frame: where its mouth was open, what is left of that between lips that meet is
+    covered.
+    """
     outline = target[list(INNER_LIPS), :2]
     low = np.floor(outline.min(0) - 2).astype(int).clip(0)
     high = np.ceil(outline.max(0) + 3).astype(int).clip(0, len(image))
     if (high <= low).any():
         return
     part = image[low[1] : high[1], low[0] : high[0]]
-    apart = parted(outline * (512 / len(image)))
-    if teeth.lifts and apart < 1:
-        _seal(part, drawn(outline - low, part.shape[:2]), 1 - apart, len(image) / 512, RED**teeth.colour)
+    unit, red, opening = len(image) / 512, RED**teeth.colour, drawn(outline - low, part.shape[:2])
+    apart = parted(outline / unit)
+    if apart < 1:
+        _seal(part, opening, (1 - apart) * parted(own[list(INNER_LIPS), :2] / unit), unit, red)
     if apart <= 0:
         return
     at, way, fallen = _source_of(teeth, target, place, low, part.shape[:2])
-    opening = drawn(outline - low, part.shape[:2])
     light = light_in(opening, place[0])
     size = 2 * round(RIM * len(image) / 1024) + 1
     inside = apart * cv2.blur(opening, (size, size))
     if not teeth.lifts:
         inside = cv2.GaussianBlur(inside, (0, 0), teeth.soft, borderType=cv2.BORDER_CONSTANT)
-    red = RED**teeth.colour
     seen, share = _under(teeth.upper, at, light, red)
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
     above = cv2.blur(cv2.dilate(share, np.ones((2 * size + 1,) * 2)), (size, size))
@@ -118,9 +121,12 @@ def _before(behind: np.ndarray, layer: np.ndarray, share: np.ndarray, inside: np
 def _seal(image: np.ndarray, opening: np.ndarray, share: float, unit: float, red: np.ndarray) -> None:
     """Draws the line along which lips meet over what a source's open mouth left there, in place; share: how nearly they do,
     unit: pixels of one at 512."""
-    near, far = (cv2.dilate(opening, np.ones((size, size))) for size in (2 * round(unit) + 1, 2 * round(4 * unit) + 1))
+    inner = round(unit)
+    near, far = (cv2.dilate(opening, np.ones((2 * size + 1,) * 2)) for size in (inner, max(round(4 * unit), inner + 1)))
     round_it = far - near
-    colour = (image * round_it[..., None]).sum((0, 1)) / max(float(round_it.sum()), 1e-3) * SEAM**red
+    if share <= 0 or round_it.sum() < 1:
+        return
+    colour = (image * round_it[..., None]).sum((0, 1)) / round_it.sum() * SEAM**red
     weight = share * np.clip(cv2.GaussianBlur(opening, (0, 0), SEAL * unit) * 2, 0, 1)[..., None]
     image[:] = np.round(image * (1 - weight) + weight * colour).astype(np.uint8)
 

@@ -24,7 +24,7 @@ VERSION = 1
 SPACES = ("landmark", "bfm")
 POINTS = 478  # of a face
 LONGEST_HEADER = 1 << 20  # bytes; ours has a few hundred
-LONGEST_FILE = 1 << 30  # bytes: 70 hours at 50 fps
+LONGEST_FILE = 1 << 30  # bytes: ten hours at 50 fps
 HINT = "make it anew with: styleheat motion VIDEO -o MOTION.safetensors"
 
 Migration = Callable[[dict[str, str], dict[str, np.ndarray]], tuple[dict[str, str], dict[str, np.ndarray]]]

@@ -76,7 +76,7 @@ class _Curve:
     better="higher",
     protocol="mesh, pose-free",
     says="gap of the inner lips against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay (positive: later than the driver), "
-    "where the driver's has a standard deviation of 1.5 px or more",
+    f"where the driver's has a standard deviation of {MOVING_PX:g} px or more",
     needs="driving faces",
 )
 class MouthOpening(_Curve):
@@ -88,7 +88,7 @@ class MouthOpening(_Curve):
     better="higher",
     protocol="mesh, pose-free",
     says="distance of the mouth's corners against the driver's: correlation, the same at the best shift within 0.25 s, slope, and delay, "
-    "where the driver's has a standard deviation of 1.5 px or more",
+    f"where the driver's has a standard deviation of {MOVING_PX:g} px or more",
     needs="driving faces",
 )
 class MouthWidth(_Curve):

@@ -189,3 +189,9 @@ def test_the_same_face_read_as_another_person_keeps_its_mouth(model):
     driving = track().with_(ease=model.mean + np.tensordot(wide, model.expression, axes=1))
     out = retarget(model, own, driving, TIMES, Controls(anchor="source"))
     assert out.expression @ width_row(model) == pytest.approx(0.3, abs=0.03)
+
+
+def test_eyes_that_stay_shut_are_shut(model):
+    shut = np.repeat(blink(model, 1.0)[None], 50, axis=0)
+    out = retarget(model, track(1), track(expression=shut), TIMES)
+    assert np.abs((openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2]).max() < 0.02

@@ -27,7 +27,7 @@ def closed(plate):
 def shown(teeth, points, place):
     """What is laid over black, and whether a pixel lies between the lips."""
     image = np.zeros((512, 512, 3), np.uint8)
-    show(teeth, image, points, place)
+    show(teeth, image, points, place, np.full((478, 3), 1.0))
     return image, drawn(points[LIPS, :2], (512, 512)) > 0
 
 
@@ -103,7 +103,7 @@ def test_a_grey_photo_has_a_grey_mouth(request, which, model, plate, fitted):
     grey = replace(own, image=own.image.mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1))
     image = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)  # whatever was made up
     points = target(model, plate, fitted, 0.5 * jaw_drop(model))
-    show(teeth_of(grey), image, points, plate.place)
+    show(teeth_of(grey), image, points, plate.place, grey.landmarks)
     inside = drawn(points[LIPS, :2], (512, 512)) == 1
     assert np.ptp(image[inside].astype(int), axis=-1).mean() < 12
 
@@ -113,3 +113,19 @@ def test_an_open_mouth_that_shows_no_teeth_is_given_none(plate):
     image[drawn(plate.landmarks[LIPS, :2], image.shape[:2]) > 0] = 45, 18, 20
     assert teeth_of(plate).lower.share.max() > 0.9
     assert teeth_of(replace(plate, image=image)).lower.share.max() == 0
+
+
+@pytest.mark.parametrize("side", [64, 512, 1536])
+def test_lips_that_meet_are_parted_by_a_line_of_their_own_colour_where_the_mouth_was_open(side, model, plate, fitted):
+    scale = side / 512
+    own, points = plate.landmarks * scale, target(model, plate, fitted) * scale
+    points[LIPS, 1] = points[LIPS, 1].mean()
+    place = (scale * plate.place[0], plate.place[1], scale * plate.place[2])
+    skin = np.full((side, side, 3), (200, 140, 130), np.uint8)
+    open_before, closed_before = skin.copy(), skin.copy()
+    show(teeth_of(plate), open_before, points, place, own)
+    show(teeth_of(plate), closed_before, points, place, points)
+    line = (open_before != skin).any(-1)
+    assert line.any() and (closed_before == skin).all()
+    darkest = open_before[line].min(0)
+    assert 0.35 * 200 < darkest[0] < 0.8 * 200 and darkest[0] > darkest[1]
