@@ -107,6 +107,13 @@ class Engine:
         return triangles(self.morphable)
 
     @cached_property
+    def mouth_moves(self) -> np.ndarray:
+        """(2, 64): the expressions that part the lips and widen the mouth."""
+        from .response import mouth_moves
+
+        return mouth_moves(self.morphable)
+
+    @cached_property
     def healing(self) -> Healing:
         """Encoder, generator and calibration, ready to run."""
         from ..networks.codec import Encoder, Generator

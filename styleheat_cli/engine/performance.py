@@ -214,7 +214,7 @@ def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     """(N, 3) the mesh that an output row asks for, in pixels of the crop."""
     shape = shape_of(engine, shot, stage, row)
     if stage.response is not None:
-        shape = made_up_for(stage.response, engine.morphable, shape)
+        shape = made_up_for(stage.response, engine.morphable, engine.mouth_moves, shape)
     shape = met(unfolded(shape, stage.still, engine.morphable.triangles), shot.own.calm)
     scale, turn, shift = place = place_of(shot, stage, row)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]

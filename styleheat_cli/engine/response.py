@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..face.axes import NAMES, directions
 from ..face.morphable import Morphable, canonical, fit_frames, openings, rotation
 from ..face.regions import MOUTH_CORNERS
 from ..shot import Person
-from .retarget import opening_rows, width_row
 
 PROBES = 6  # pictures of a performance that are looked at for how far the lips are parted, besides those that nod most
 USUAL = np.array([1.0, 0.87, 1.0, 1.0, 1.0])  # seen of a change on a usual face: cheeks that only stretch hide a part of a mouth's width
 DOUBT = np.array([0.06, 0.06, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
 LEAST, MOST = np.array([0.65, 0.65, 0.75, 0.75, 0.75]), np.array([1.15, 1.15, 1.3, 1.3, 1.3])  # that is made up for
+MOUTH = ("lips_apart", "mouth_width")
 Look = Callable[[int], np.ndarray | None]
 
 
@@ -60,14 +61,20 @@ def probes(gap: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     return np.unique([*some, pitch.argmin(), pitch.argmax()])
 
 
-def made_up_for(response: Response, model: Morphable, shape: np.ndarray) -> np.ndarray:
-    """A canonical shape (478, 3) whose mouth is seen to do what the given one asks; lips that meet still meet."""
+def mouth_moves(model: Morphable) -> np.ndarray:
+    """(2, 64): the expressions that part the lips, or widen the mouth, by a head size, and do nothing else."""
+    return directions(model)[[NAMES.index(name) for name in MOUTH]]
+
+
+def made_up_for(response: Response, model: Morphable, moves: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """A canonical shape (478, 3) whose mouth is seen to do what the given one asks; lips that meet still meet.
+
+    moves: `mouth_moves` of the model.
+    """
     now, own = mouth(shape), response.own[:2]
     better = own + (now - own) / response.seen[:2]
     better[0] = np.clip(better[0], 0, None) if now[0] > 0 else now[0]
-    rows = np.vstack([opening_rows(model), width_row(model)])
-    change = np.linalg.pinv(rows)[:, 2:] @ (better - now)
-    return shape + np.tensordot(change, model.expression, axes=1)
+    return shape + np.tensordot((better - now) @ moves, model.expression, axes=1)
 
 
 def mouth(shape: np.ndarray) -> np.ndarray:

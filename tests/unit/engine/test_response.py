@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.response import LEAST, USUAL, Response, made_up_for, measured, mouth, probes
+from styleheat_cli.engine.response import LEAST, USUAL, Response, made_up_for, measured, mouth, mouth_moves, probes
 from styleheat_cli.engine.retarget import opening_rows, width_row
+from styleheat_cli.face.axes import NAMES, measures
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.shot import Person
 
@@ -46,7 +47,7 @@ def test_what_is_seen_by_a_part_is_found_and_made_up_for(model, person):
     response = seen_by(model, person, 0.8)
     assert response.seen[:3] == pytest.approx([0.8, 0.8, 0.8], abs=0.08)
     asked = parted(model, 0.2, 0.1)
-    change = mouth(made_up_for(response, model, asked)) - mouth(model.mean)
+    change = mouth(made_up_for(response, model, mouth_moves(model), asked)) - mouth(model.mean)
     assert change == pytest.approx([0.2, 0.1] / response.seen[:2], abs=1e-6)
 
 
@@ -61,7 +62,7 @@ def test_lips_that_meet_still_meet(model):
     closed = -float(mouth(model.mean)[0])
     pressed = parted(model, closed - 0.02)
     for shape in (model.mean, parted(model, 0.3)):
-        made = made_up_for(Response(own(model, shape), np.array([0.65, 1.0, 1, 1, 1])), model, pressed)
+        made = made_up_for(Response(own(model, shape), np.array([0.65, 1.0, 1, 1, 1])), model, mouth_moves(model), pressed)
         assert mouth(made)[0] == pytest.approx(-0.02, abs=1e-6)
 
 
@@ -70,3 +71,10 @@ def test_few_pictures_are_looked_at_the_most_and_the_least_of_all():
     rows = probes(gap, pitch)
     assert len(rows) <= 8 and {int(each) for series in (gap, pitch) for each in (series.argmin(), series.argmax())} <= set(rows.tolist())
     assert probes(gap[:1], pitch[:1]).tolist() == [0]
+
+
+def test_a_mouth_that_is_made_wider_keeps_its_corners_height(model):
+    response = Response(own(model), np.array([0.8, 0.7, 1, 1, 1]))
+    asked = parted(model, 0.2, 0.3)
+    before, after = (measures(shape)[NAMES.index("lip_corners")] for shape in (asked, made_up_for(response, model, mouth_moves(model), asked)))
+    assert after == pytest.approx(before, abs=1e-6)
