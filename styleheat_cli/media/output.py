@@ -22,7 +22,7 @@ except ImportError:  # no advisory locks on this system: two runs with one outpu
     fcntl = None
 
 LONGEST_NAME = 255  # bytes, on every file system in common use
-STOPS = ("SIGTERM", "SIGHUP")
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def check_output(
@@ -169,20 +169,29 @@ def _lock(file: BinaryIO) -> bool:
 
 @contextmanager
 def _stops_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as an exception where they would end the program without a word."""
+    """A signal to stop ends the block as an exception, where it would end the program without a word; at the end of the block at
+    the latest: what is raised inside a callback of a C library is lost there."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    known = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
-    plain = [number for number in known if signal.getsignal(number) is signal.SIG_DFL]
+    told: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        told.append(number)
+        raise _ended_by(number)
+
+    known = {number: signal.getsignal(number) for name in STOPS if (number := getattr(signal, name, None)) is not None}
+    plain = {number: handler for number, handler in known.items() if handler in (signal.SIG_DFL, signal.default_int_handler)}
     for number in plain:
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
         yield
+        if told:
+            raise _ended_by(told[0])
     finally:
-        for number in plain:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in plain.items():
+            signal.signal(number, handler)
 
 
-def _stop(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)
+def _ended_by(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)

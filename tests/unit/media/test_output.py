@@ -248,7 +248,11 @@ def killed(folder, song, number, delay_s):
         assert run.stdout.readline() == b"ready\n"
         time.sleep(delay_s)
         run.send_signal(number)
-        return run.wait(20)
+        try:
+            return run.wait(20)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            raise
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(40, marks=pytest.mark.slow)])
@@ -275,6 +279,16 @@ def test_sigterm_ends_a_run_with_its_code_and_no_part_file(tmp_path):
     (tmp_path / "out").mkdir()
     assert killed(tmp_path / "out", song, signal.SIGTERM, 0.05) == 128 + signal.SIGTERM
     assert {p.name for p in (tmp_path / "out").iterdir()} <= {"a.mp4"}
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_that_a_callback_swallows_still_ends_the_file(number, error, tmp_path):
+    with pytest.raises(error), part_of(tmp_path / "a.bin") as part:
+        part.write_bytes(b"x")
+        with contextlib.suppress(BaseException):  # as a C library does with what its callbacks raise
+            signal.raise_signal(number)
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.bin"}, "a whole file, or none"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_callers_signal_handlers_are_left_alone(tmp_path):
