@@ -80,4 +80,5 @@ def test_the_astronaut_turns_as_asked_and_moves_what_is_named():
     values = {name.partition("[")[0]: reading["value"] for name, reading in found["methods"]["ours"]["metrics"].items()}
     for angle in TURNS:
         assert 0.8 < values[f"{angle}-slope"] < 1.25, angle
-    assert np.median([value for name, value in values.items() if "over-others" in name]) > 5
+    over = {name: value for name, value in values.items() if "over-others" in name}
+    assert min(over.values()) > 1.8, over  # of one face; five times, for the mean of many, is what `make evaluate` shows
