@@ -14,6 +14,7 @@ EXPRESSION = slice(0, 64)
 ANGLES = slice(64, 67)
 TRANSLATION = slice(67, 70)
 CROP = slice(70, 73)
+POINTS = 478  # landmarks of a face
 COEFFICIENTS = 73
 WINDOW_RADIUS = 13  # the paper's k: a window of 27 frames
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..face.matte import head_mask
-from ..face.morphable import POINTS, openings
+from ..face.morphable import openings
 from ..face.regions import BROWS, INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
+from ..shot import POINTS
 from .hair import SLOWLY, Hair, find_hair
 from .plate import Plate, drawn
 from .strokes import hairs, wrinkles

@@ -14,8 +14,9 @@ from functools import cache
 import cv2
 import numpy as np
 
-from ..face.morphable import POINTS, Fit, Morphable, canonical, rotation
+from ..face.morphable import Fit, Morphable, canonical, rotation
 from ..face.regions import INNER_LIPS, LEFT_EYE, LIP_POINTS, OVAL, RIGHT_EYE
+from ..shot import POINTS
 
 GRID = 256  # side of the raster on which the flow is drawn
 HOLES = sum(len(ring) - 2 for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS))  # triangles that close them

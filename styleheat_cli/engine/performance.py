@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from ..face.align import crop_image, warp
-from ..face.landmarks import POINTS, Landmarker, region_of
+from ..face.landmarks import Landmarker, region_of
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..media.pixels import to_images
 from ..progress import Progress, silent
-from ..shot import FaceTrack, Frame, MotionTrack, Shot
+from ..shot import POINTS, FaceTrack, Frame, MotionTrack, Shot
 from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
 from .dental import teeth_of
 from .fitting import encoded, fitted, mouth_of
@@ -59,7 +59,7 @@ class Stage:
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
     teeth: Teeth  # of the first frame of a shot: they stay the same
-    response: Response | None = None  # how a photo's mouth is seen to move
+    response: Response | None = None  # how a photo's head and mouth are seen to move
     change: Change = NO_CHANGE  # what attributes ask of the mesh
     memory: Memory = field(default_factory=Memory)  # what the shot has shown so far of skin and hair
     painted: np.ndarray | None = None  # [S S] float32: 1 where attributes changed the crop's pixels
@@ -133,7 +133,7 @@ def make_stage(
     image = softened(crop_image(frame.image, crop, side), real)
     if before is not None and _cut_between(shot, before.frame, frame):
         before = None
-    plate = make_plate(model, image, landmarks, fit, *((real,) if before is None else (None, carried_over(before, crop, side))))
+    plate = make_plate(model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side))
     plate = replace(plate, background=softened(plate.background, real))
     if before is not None:
         plate = with_open_eyes(plate, before.plate)

@@ -12,8 +12,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from ..face.morphable import POINTS, Morphable
+from ..face.morphable import Morphable
 from ..face.regions import OVAL
+from ..shot import POINTS
 from .mesh import HOLES, affine_maps, rasterised, rings_round, triangles
 
 SIDE = 256  # texels of a texture as the weights hold it

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..shot import POINTS
 from .quiet import quiet
 
-POINTS = 478
 OUTER_EYES = (33, 263)
 """Outer eye corners, that of the picture's left first when the face looks at us upright."""
 MARGIN = 1.5

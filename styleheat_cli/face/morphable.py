@@ -15,9 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..shot import POINTS
 from .regions import LEFT_LIDS, LIPS, RIGHT_LIDS
-
-POINTS = 478
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import FaceError, RecipeError
 from ..progress import Progress, counted, silent
-from ..shot import FaceTrack, Frame, Span
+from ..shot import POINTS, FaceTrack, Frame, Span
 from .align import crops
 from .appearance import OTHER, SAME, Person, Picture, cuts, describe
 from .census import find_faces as find_faces
-from .landmarks import POINTS, Landmarker, box, face_height, overlap, region_of
+from .landmarks import Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
 from .smooth import gaps
 

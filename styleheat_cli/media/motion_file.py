@@ -15,14 +15,13 @@ from safetensors.numpy import load, save
 
 from .. import __version__
 from ..errors import InputError
-from ..shot import COEFFICIENTS, MotionTrack, Reading, Span
+from ..shot import COEFFICIENTS, POINTS, MotionTrack, Reading, Span
 from .container import check_readable
 from .output import part_of
 
 FORMAT = "styleheat-motion"
 VERSION = 1
 SPACES = ("landmark", "bfm")
-POINTS = 478  # of a face
 LONGEST_HEADER = 1 << 20  # bytes; ours has a few hundred
 LONGEST_FILE = 1 << 30  # bytes: ten hours at 50 fps
 HINT = "make it anew with: styleheat motion VIDEO -o MOTION.safetensors"

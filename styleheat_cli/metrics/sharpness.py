@@ -29,7 +29,7 @@ def outline_of_mouth(face: np.ndarray) -> np.ndarray:
 
 
 def sharpness_inside(image: np.ndarray, outline: np.ndarray, shrink: float = 1.0) -> float:
-    """Variance of the Laplacian of the luma inside an outline, in squared levels; NaN where it leaves the picture.
+    """Variance of the Laplacian of the luma inside an outline, in squared levels; NaN where nothing of it is in the picture.
 
     Args:
         image: (H, W) float32 luma in 0..255.

@@ -21,9 +21,10 @@ from ..engine.mesh import source_mesh
 from ..engine.performance import into_crop
 from ..engine.texture import SIDE, Atlas
 from ..errors import InputError
-from ..face.morphable import POINTS, Fit, Morphable, fit
+from ..face.morphable import Fit, Morphable, fit
 from ..face.regions import LIP_POINTS, NOSTRILS, OUTER_LIPS, OVAL
 from ..metrics.attributes import BLOCKS, SIZES, columns, features, flattened, log_light
+from ..shot import POINTS
 from .material import Tracked
 
 AGES = ("18-29", "30-39", "40-49", "50-59", "60+")

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..face.morphable import POINTS, Morphable, angles_of, canonical, pose_terms, rigid, rotation
+from ..face.morphable import Morphable, angles_of, canonical, pose_terms, rigid, rotation
 from ..face.regions import INNER_LIP_GAP, LEFT_EYE_GAP, MIRROR_PAIRS, RIGHT_EYE_GAP, surface_triangles
+from ..shot import POINTS
 
 EXPRESSIONS = 64
 
