@@ -173,7 +173,7 @@ def at_rate(shot: Shot, rate: Fraction) -> Shot:
     shows = shot.shows
     if shows is not None:
         shows = shows[(np.searchsorted(motion.times, times + 1e-6, side="right") - 1).clip(0)]
-    motion = motion.with_(coeffs=motion.at(times), times=times, seen=None)
+    motion = motion.sampled(times)
     timeline = replace(timeline, fps=rate, time_base=1 / rate, frames=len(times))
     return shot.with_(motion=motion, timeline=timeline, shows=shows)
 

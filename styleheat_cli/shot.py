@@ -96,6 +96,7 @@ class FaceTrack:
     crop: (T, 2, 3) float32, frame pixels -> unit square of the crop ([0, 1] both ways), smoothed in time.
     seen: (T,) bool; where False the row is held or interpolated from its neighbours.
     gaps: spans without the face; cuts: times at which the picture changes to another shot.
+    shoulders: (T, 4) float32, where they were followed: how they have moved since the first frame (face/shoulders.py).
     """
 
     times: np.ndarray
@@ -105,6 +106,7 @@ class FaceTrack:
     seen: np.ndarray
     gaps: tuple[Span, ...] = ()
     cuts: tuple[float, ...] = ()
+    shoulders: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class MotionTrack:
     identity: np.ndarray | None = None  # [K]: whose face moved
     ease: np.ndarray | None = None  # [478 3] canonical: that face without expression
     calm: np.ndarray | None = None  # [3]: openings of that face at ease, in head sizes: left eye, right eye, lips
+    shoulders: np.ndarray | None = None  # [T 4] how they have moved since they began (a source's: from where its picture has them)
     clip: Clip | None = None
     gaps: tuple[Span, ...] = ()
     cuts: tuple[float, ...] = ()
@@ -184,6 +187,22 @@ class MotionTrack:
         step = self.times[after] - self.times[before]
         share = ((times - self.times[before]) / np.where(step > 0, step, 1)).clip(0, 1)[:, None]
         return ((1 - share) * self.coeffs[before] + share * self.coeffs[after]).astype(np.float32)
+
+    def shoulders_at(self, times: np.ndarray) -> np.ndarray | None:
+        """(N, 4): the shoulders at these seconds, linear between frames; none where nobody followed them."""
+        if self.shoulders is None:
+            return None
+        return np.column_stack([np.interp(times, self.times, way) for way in self.shoulders.T]).astype(np.float32)
+
+    def sampled(self, times: np.ndarray) -> MotionTrack:
+        """The motion at these seconds (N,), linear between frames, held beyond both ends."""
+        return self.with_(coeffs=self.at(times), shoulders=self.shoulders_at(times), times=times, seen=None)
+
+    def of_rows(self, rows: np.ndarray, times: np.ndarray) -> MotionTrack:
+        """The motion that shows these of its rows (N,) at these seconds (N,)."""
+        seen, shoulders = (None if each is None else each[rows] for each in (self.seen, self.shoulders))
+        reading = self.reading and Reading(*(track.of_rows(rows, times) for track in (self.reading.landmark, self.reading.bfm)))
+        return self.with_(coeffs=self.coeffs[rows], times=times, seen=seen, shoulders=shoulders, reading=reading)
 
     def with_(self, **changes: Any) -> MotionTrack:
         return replace(self, **changes)

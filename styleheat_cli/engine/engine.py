@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..face.morphable import Morphable
+    from ..face.shoulders import Shoulders
     from ..networks.speech import Speech
     from ..shot import Speech as Spoken
     from .appearance_edit import Appearance
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SMOOTH_S = 0.05  # seconds over which a driver's motion is smoothed unless told otherwise
+HEAVY_S = 0.2  # ... its shoulders at least: what is heavy does not tremble
 
 
 class Engine:
@@ -135,17 +137,21 @@ class Engine:
 
     def motion_of(
         self, path: Path, *, face: str | int = "largest", start_s: float | None = None, end_s: float | None = None,
-        on_missing_face: str = "keep", smooth_s: float = SMOOTH_S, progress: Progress = silent,
+        on_missing_face: str = "keep", smooth_s: float = SMOOTH_S, progress: Progress = silent, since: Shot | None = None,
     ) -> MotionTrack:  # fmt: skip
-        """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds."""
+        """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds.
+
+        since: another view of the same person in the same framing, from whose first picture the shoulders' way counts.
+        """
         from ..media.motion_file import read_motion
         from .retarget import with_quick_lids
 
         path = Path(path)
         if path.suffix.lower() == ".safetensors":
             motion = _between(read_motion(path), start_s, end_s)
+            motion = motion if since is None else motion.with_(shoulders=None)
         else:
-            clip, track = self._track(path, face, start_s, end_s, on_missing_face, progress)
+            clip, track = self._track(path, face, start_s, end_s, on_missing_face, progress, _shoulders(path, since))
             from ..face.coefficients import motion_of
 
             motion = self.painter.read(motion_of(self.morphable, track, clip), track)
@@ -163,7 +169,7 @@ class Engine:
         own = self.painter.read(motion_of(self.morphable, track, clip, person), track)
         return Shot(clip, track, own, own, person)
 
-    def _track(self, path, face, start_s, end_s, on_missing_face, progress) -> tuple[Clip, FaceTrack]:
+    def _track(self, path, face, start_s, end_s, on_missing_face, progress, shoulders=None) -> tuple[Clip, FaceTrack]:
         from ..face.track import track
         from ..media.ahead import ahead
         from ..media.reader import frames, probe
@@ -172,7 +178,7 @@ class Engine:
         total = _count(clip, start_s, end_s)
         found = track(
             ahead(frames(clip, start_s, end_s), 4), select=face, height=clip.height, width=clip.width,
-            on_missing=on_missing_face, total=total, progress=progress, file=clip.path,
+            on_missing=on_missing_face, total=total, progress=progress, file=clip.path, shoulders=shoulders,
         )  # fmt: skip
         return clip, self.painter.framed(found)
 
@@ -256,15 +262,32 @@ def smoothed(motion: MotionTrack, seconds: float) -> MotionTrack:
     if seconds <= 0 or len(motion.times) < 3:
         return motion
     coeffs = smooth(motion.coeffs, motion.times, seconds, cuts=motion.cuts, seen=motion.seen)
+    shoulders = motion.shoulders
+    if shoulders is not None:
+        shoulders = smooth(shoulders, motion.times, max(seconds, HEAVY_S), cuts=motion.cuts, seen=motion.seen)
     reading = motion.reading and replace(motion.reading, bfm=smoothed(motion.reading.bfm, seconds))
-    return motion.with_(coeffs=coeffs.astype(np.float32), reading=reading)
+    return motion.with_(coeffs=coeffs.astype(np.float32), shoulders=shoulders, reading=reading)
+
+
+def _shoulders(path: Path, since: Shot | None) -> Shoulders:
+    """Who follows the shoulders of a video, from its first picture or from that of another view."""
+    import cv2
+
+    from ..face.shoulders import Shoulders
+    from ..media.reader import frames, probe
+
+    shoulders = Shoulders()
+    if since is not None:
+        image, scale = next(iter(frames(since.clip))).image, probe(path).width / since.clip.width
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        shoulders.step(image, scale * np.asarray(since.face.landmarks[0]))
+    return shoulders
 
 
 def _between(motion: MotionTrack, start_s: float | None, end_s: float | None) -> MotionTrack:
     start, end = start_s or 0.0, np.inf if end_s is None else end_s
     keep = (motion.times >= start - 1e-9) & (motion.times < end - 1e-9)
-    seen = None if motion.seen is None else motion.seen[keep]
-    return motion.with_(coeffs=motion.coeffs[keep], times=motion.times[keep], seen=seen)
+    return motion.of_rows(keep, motion.times[keep])
 
 
 def _count(clip: Clip, start_s: float | None, end_s: float | None) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..shot import MotionTrack, Reading, Shot
+from ..shot import Shot
 from .stream import source_rows
 
 ROUNDING_S = 1e-6
@@ -19,17 +19,10 @@ def fitted(shot: Shot, length_s: float, way: str) -> Shot:
     rows, at = played(times - times[0], step, length_s, way)
     if len(rows) == len(times):
         return shot
-    motion = of_rows(shot.motion, rows, times[0] + at)
+    motion = shot.motion.of_rows(rows, times[0] + at)
     timeline = replace(shot.timeline or shot.clip, frames=len(rows))
     shows = None if shot.clip.still else shot.face.times[source_rows(shot)[rows]]
     return shot.with_(motion=motion, timeline=timeline, shows=shows)
-
-
-def of_rows(motion: MotionTrack, rows: np.ndarray, times: np.ndarray) -> MotionTrack:
-    """The motion that shows these of its rows (N,) at these seconds (N,)."""
-    seen = None if motion.seen is None else motion.seen[rows]
-    reading = motion.reading and Reading(*(of_rows(track, rows, times) for track in (motion.reading.landmark, motion.reading.bfm)))
-    return motion.with_(coeffs=motion.coeffs[rows], times=times, seen=seen, reading=reading)
 
 
 def played(times: np.ndarray, step: float, length_s: float, way: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,4 +46,4 @@ def _enough(lasts: np.ndarray, length_s: float) -> int:
     return int(np.ceil(length_s / lasts.sum())) * len(lasts)
 
 
-__all__ = ["fitted", "of_rows", "played"]
+__all__ = ["fitted", "played"]

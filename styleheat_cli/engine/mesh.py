@@ -9,6 +9,7 @@ Source: the role of StyleHEAT's motion generator (Yin et al. 2022, section 3.2);
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import cache
 
 import cv2
@@ -23,13 +24,17 @@ HOLES = sum(len(ring) - 2 for ring in (LEFT_EYE, RIGHT_EYE, INNER_LIPS))  # tria
 FIRM = np.array([*LIP_POINTS, *LEFT_EYE, *RIGHT_EYE])
 SLIVER = 0.12  # share of its area to which a triangle of skin may shrink
 EDGE_ON = 12.0  # area of a triangle in the source, against the target's, from which it is seen edge-on and not drawn
-BORDER = 0.10  # share of the crop's side over which motion comes to rest at its border
+BORDER = 0.10  # share of the crop's side over which motion comes to rest at a border beyond which the frame goes on
+ALL_ROUND = (True, True, True, True)
 
-RING_REACH = np.array([1.22, 1.5, 1.85, 2.4])  # radius, in radii of the face's oval
-RING_DEPTH = np.array([0.16, 0.26, 0.26, 0.26])  # how far behind the oval, in head sizes
-FOLLOW_UP = np.array([1.0, 1.0, 0.85, 0.0])  # share of the head's motion that a ring follows: sides and top
-FOLLOW_DOWN = np.array([0.85, 0.5, 0.15, 0.0])  # ... and below the chin, where the neck stands still
-FOLLOW_SKIN = np.array([0.45, 0.12, 0.0, 0.0])  # share of the expression at the oval (a dropping jaw) that a ring follows
+Borders = tuple[bool, bool, bool, bool]  # top, bottom, left, right
+Way = Callable[[np.ndarray], np.ndarray]
+
+RING_REACH = np.array([1.22, 1.5, 1.85, 2.4, 4.0])  # radius, in radii of the face's oval
+RING_DEPTH = np.array([0.16, 0.26, 0.26, 0.26, 0.26])  # how far behind the oval, in head sizes
+FOLLOW_UP = np.array([1.0, 1.0, 0.85, 0.0, 0.0])  # share of the head's motion that a ring follows: sides and top
+FOLLOW_DOWN = np.array([0.85, 0.5, 0.15, 0.0, 0.0])  # ... and below the chin; the rest of its way is that of the shoulders
+FOLLOW_SKIN = np.array([0.45, 0.12, 0.0, 0.0, 0.0])  # share of the expression at the oval (a dropping jaw) that a ring follows
 
 
 def triangles(model: Morphable) -> np.ndarray:
@@ -93,7 +98,7 @@ def _neighbours(skin: bytes) -> np.ndarray:
 
 
 def source_mesh(model: Morphable, landmarks: np.ndarray, fit: Fit, frame: int = 0) -> np.ndarray:
-    """(622, 3) vertices in crop pixels: the landmarks as measured, and rings round them where the fit puts them."""
+    """(658, 3) vertices in crop pixels: the landmarks as measured, and rings round them where the fit puts them."""
     turn = rotation(fit.angles[frame])
     own = canonical(landmarks[None], fit.scale[frame : frame + 1], turn[None], fit.shift[frame : frame + 1])[0]
     rings = rings_round(own)
@@ -102,7 +107,7 @@ def source_mesh(model: Morphable, landmarks: np.ndarray, fit: Fit, frame: int = 
 
 
 def rings_round(points: np.ndarray) -> np.ndarray:
-    """(144, 3) canonical ring points round the oval of canonical face points (478, 3)."""
+    """(180, 3) canonical ring points round the oval of canonical face points (478, 3)."""
     oval = points[list(OVAL)]
     centre = oval.mean(0) * [1, 1, 0]
     rings = []
@@ -114,12 +119,16 @@ def rings_round(points: np.ndarray) -> np.ndarray:
 
 
 def ring_follow(points: np.ndarray) -> np.ndarray:
-    """(144,) share of the head's motion that each ring point follows, for face points (478, 3) upright in the crop."""
+    """(180,) share of the head's motion that each ring point follows, for face points (478, 3) upright in the crop."""
+    down = _downness(points)
+    return np.concatenate([(1 - down) * up + down * low for up, low in zip(FOLLOW_UP, FOLLOW_DOWN, strict=True)])
+
+
+def _downness(points: np.ndarray) -> np.ndarray:
+    """(36,) in [0, 1] for the points of the oval: 0 beside and above the face, 1 below it."""
     oval = points[list(OVAL), :2]
     out = oval - oval.mean(0)
-    down = out[:, 1] / np.linalg.norm(out, axis=1)
-    down = _smooth_step(down, 0.0, 0.8)
-    return np.concatenate([(1 - down) * up + down * low for up, low in zip(FOLLOW_UP, FOLLOW_DOWN, strict=True)])
+    return _smooth_step(out[:, 1] / np.linalg.norm(out, axis=1), 0.0, 0.8)
 
 
 def _smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -128,12 +137,12 @@ def _smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def target_mesh(
-    source: np.ndarray, landmarks: np.ndarray, before: tuple, after: tuple
+    source: np.ndarray, landmarks: np.ndarray, before: tuple, after: tuple, shoulders: Way | None = None
 ) -> np.ndarray:
-    """(622, 3) vertices of the target: its landmarks, and rings that follow.
+    """(658, 3) vertices of the target: its landmarks, and rings that follow.
 
-    source (622, 3) vertices, landmarks (478, 3) of the target, before and after: (scale, R, shift) of the head in source
-    and target, all in crop pixels.
+    source (658, 3) vertices, landmarks (478, 3) of the target, before and after: (scale, R, shift) of the head in source
+    and target, shoulders: where these carry points (N, 2), all in crop pixels.
     """
     still = canonical(source[None], np.array([before[0]]), before[1][None], before[2][None])[0]
     moved = after[0] * still @ after[1].T + after[2]
@@ -142,24 +151,25 @@ def target_mesh(
     follow = ring_follow(source[:POINTS])[:, None]
     skin = np.concatenate([share * stretch for share in FOLLOW_SKIN])
     rings = source[POINTS:] + follow * rigid_move + skin
+    if shoulders is not None:
+        below = np.tile(_downness(source[:POINTS]), len(RING_REACH))[:, None]
+        rings[:, :2] += (1 - follow) * below * (shoulders(source[POINTS:, :2]) - source[POINTS:, :2])
     rings[:, 2] = moved[POINTS:, 2]
     return np.concatenate([landmarks, rings])
 
 
-def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: float, grid: int = GRID):
+def backward_map(
+    source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: float, grid: int = GRID, resting: Borders = ALL_ROUND
+) -> tuple[np.ndarray, np.ndarray]:
     """Where each cell of the target crop comes from in the source crop.
 
-    source, target (N, 3) vertices in crop pixels, faces (M, 3) int, side of the crop in pixels.
+    source, target (N, 3) vertices in crop pixels, faces (M, 3) int, side of the crop in pixels, resting: the borders at which
+    nothing moves.
     Returns (grid, grid, 2) float32 source x, y in units of crop pixels at cell centres, and (grid, grid) int32: the
     triangle of each cell (of those that are drawn), -1 where the mesh does not reach (there the map is the identity).
     """
-    depth = target[faces, 2].mean(1)
-    depth[:HOLES] = np.inf  # what closes eyes and mouth lies behind everything
-    faces = faces[np.argsort(-depth, kind="stable")]
-    affine, ok = affine_maps(target[faces, :2], source[faces, :2])
-    ok &= np.abs(affine[:, 0] * affine[:, 4] - affine[:, 1] * affine[:, 3]) < EDGE_ON
-    faces, affine = faces[ok], affine[ok]
-    drawn = rasterised(target[faces, :2] * (grid / side), grid)
+    corners, affine = _surface(source, target, faces)
+    drawn = rasterised(corners * (grid / side), grid)
     centres = ((np.arange(grid) + 0.5) * (side / grid)).astype(np.float32)
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
     a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
@@ -167,15 +177,37 @@ def backward_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side
     mapped = np.clip(mapped, 0, side)
     still = np.stack([x, y], -1)
     mapped[drawn < 0] = still[drawn < 0]
-    return still + (mapped - still) * _rest(grid), drawn
+    return still + (mapped - still) * _rest(grid, resting), drawn
+
+
+def exact_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: int, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where single pixels (2, K: rows, columns) of the target crop come from, each by the triangle that is drawn over it.
+
+    Returns (K, 2) float32 source x, y, and (K,) bool: whether there is a triangle.
+    """
+    corners, affine = _surface(source, target, faces)
+    drawn = rasterised(corners, side)[pixels[0], pixels[1]]
+    a, (y, x) = affine[drawn], pixels + np.float32(0.5)
+    at = np.stack([a[:, 0] * x + a[:, 1] * y + a[:, 2], a[:, 3] * x + a[:, 4] * y + a[:, 5]], -1)
+    return np.clip(at, 0, side), drawn >= 0
+
+
+def _surface(source: np.ndarray, target: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The triangles that are drawn, far to near: (M, 3, 2) corners in the target, (M, 6) affine maps into the source."""
+    depth = target[faces, 2].mean(1)
+    depth[:HOLES] = np.inf  # what closes eyes and mouth lies behind everything
+    faces = faces[np.argsort(-depth, kind="stable")]
+    affine, ok = affine_maps(target[faces, :2], source[faces, :2])
+    ok &= np.abs(affine[:, 0] * affine[:, 4] - affine[:, 1] * affine[:, 3]) < EDGE_ON
+    return target[faces[ok], :2], affine[ok]
 
 
 @cache
-def _rest(grid: int) -> np.ndarray:
-    """(grid, grid, 1) float32: 1 inside the crop, falling smoothly to 0 at its border."""
-    near = np.minimum(np.arange(grid), np.arange(grid)[::-1]) / grid
-    ramp = _smooth_step(near, 0.0, BORDER).astype(np.float32)
-    return np.minimum(ramp, ramp[:, None])[..., None]
+def _rest(grid: int, resting: Borders) -> np.ndarray:
+    """(grid, grid, 1) float32: 1 inside the crop, falling smoothly to 0 at the borders that rest."""
+    ramp = _smooth_step(np.arange(grid) / grid, 0.0, BORDER).astype(np.float32)
+    top, bottom, left, right = (way if rests else np.ones_like(ramp) for way, rests in zip((ramp, ramp[::-1]) * 2, resting, strict=True))
+    return np.minimum(np.minimum(left, right), np.minimum(top, bottom)[:, None])[..., None]
 
 
 def rasterised(corners: np.ndarray, grid: int) -> np.ndarray:

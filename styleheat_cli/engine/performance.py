@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ..face.align import crop_image, warp
 from ..face.landmarks import Landmarker, region_of
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
+from ..face.shoulders import carried, middle_of
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import POINTS, FaceTrack, Frame, MotionTrack, Shot
@@ -25,7 +26,7 @@ from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
 from .inverting import told
-from .mesh import target_mesh, unfolded
+from .mesh import Borders, Way, target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .response import USUAL, Response, made_up_for, measured, mouth
 from .retarget import opening_rows
@@ -133,8 +134,10 @@ def make_stage(
     image = softened(crop_image(frame.image, crop, side), real)
     if before is not None and _cut_between(shot, before.frame, frame):
         before = None
-    plate = make_plate(model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side))
-    plate = replace(plate, background=softened(plate.background, real))
+    plate = make_plate(
+        model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side), doubting=shot.clip.still
+    )  # fmt: skip
+    plate = replace(plate, background=softened(plate.background, real), resting=going_on(real))
     if before is not None:
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
@@ -173,6 +176,11 @@ def carried_over(before: Stage, crop: np.ndarray, side: int) -> np.ndarray:
 def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:
     """(S, S) bool: which pixels of a crop lie inside its frame (H, W, ...)."""
     return crop_image(np.ones(shape[:2], np.float32), crop, side, outside=0) > 0.99
+
+
+def going_on(real: np.ndarray) -> Borders:
+    """Beyond which of a crop's borders its frame goes on, real (S, S) bool what lies inside it: motion rests there."""
+    return tuple(bool(edge.any()) for edge in (real[0], real[-1], real[:, 0], real[:, -1]))
 
 
 def softened(image: np.ndarray, real: np.ndarray) -> np.ndarray:
@@ -218,7 +226,16 @@ def target_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:
     shape = met(unfolded(shape, stage.still, engine.morphable.triangles), shot.own.calm)
     scale, turn, shift = place = place_of(shot, stage, row)
     landmarks = placed(shape[None], np.array([scale]), turn[None], shift[None])[0]
-    return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place)
+    return target_mesh(stage.plate.vertices, landmarks, stage.plate.place, place, shoulders_of(shot, stage, row))
+
+
+def shoulders_of(shot: Shot, stage: Stage, row: int) -> Way | None:
+    """Where the shoulders of an output row carry points (N, 2) of the crop."""
+    if shot.motion.shoulders is None:
+        return None
+    way, points = shot.motion.shoulders[row].astype(np.float64), stage.plate.landmarks
+    way[:2] = stage.plate.side * stage.crop[:, :2] @ way[:2]
+    return partial(carried, middle=middle_of(points), way=way)
 
 
 def shape_of(engine: Engine, shot: Shot, stage: Stage, row: int) -> np.ndarray:

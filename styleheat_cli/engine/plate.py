@@ -9,9 +9,9 @@ import numpy as np
 
 from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
-from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from ..face.regions import CHIN, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from .completion import completed
-from .mesh import source_mesh
+from .mesh import ALL_ROUND, Borders, source_mesh
 
 FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
@@ -19,7 +19,10 @@ EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
 OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
 LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
 SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such a pixel over which the others cease to count
+DOUBTFUL = 0.02  # share of a person that may be person, too, from which nobody knows where they end
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
+KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
+OWN, LEAST_OWN = (0.2, 0.5), 0.3  # of the matte: up to the first a pixel is the background's, from the second the person's; least share that is undone
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -41,7 +44,8 @@ class Plate:
 
     person: the picture with the person's colours carried on beyond their outline, and lids over the eyes; background: with the person
     taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
-    place: (scale, R, shift) of the head; eyeballs: where they can be read.
+    place: (scale, R, shift) of the head; eyeballs: where they can be read; resting: the borders at which nothing moves;
+    whole: whether person and background move in one layer, as a hood or a dark room does not tell where the person ends.
     """
 
     image: np.ndarray
@@ -52,6 +56,8 @@ class Plate:
     vertices: np.ndarray
     place: tuple[float, np.ndarray, np.ndarray]
     eyeballs: tuple[Eyeball | None, Eyeball | None]
+    resting: Borders = ALL_ROUND
+    whole: bool = False
 
     @property
     def side(self) -> int:
@@ -60,38 +66,45 @@ class Plate:
 
 def make_plate(
     model: Morphable, image: np.ndarray, landmarks: np.ndarray, fit: Fit,
-    real: np.ndarray | None = None, before: np.ndarray | None = None,
+    real: np.ndarray | None = None, before: np.ndarray | None = None, doubting: bool = False,
 ) -> Plate:  # fmt: skip
     """The layers of a crop (S, S, 3) with its landmarks (478, 3) and their fit, both in crop pixels.
 
     real (S, S) bool: pixels of the picture itself, from which the hidden background is completed in detail.
     before (S, S, 3) uint8: the background of the frame before, here; while the camera stands, what it showed stays.
     Without both, the background is carried on smoothly behind the person.
+    doubting: whether a picture that does not tell where the person ends stays in one layer.
     """
-    alpha = person_alpha(image, landmarks)
+    likely, alpha = person_alpha(image, landmarks)
+    whole = doubting and _doubt(likely, alpha, landmarks, real) > DOUBTFUL
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
     eyeballs = tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=_lidded(_carried_on(image, alpha), landmarks, eyeballs),
-        background=_background(image, alpha, real, before),
+        person=_lidded(image if whole else _carried_on(image, alpha), landmarks, eyeballs),
+        background=image if whole else _background(image, alpha, real, before),
         alpha=alpha,
         landmarks=landmarks,
         vertices=source_mesh(model, landmarks, fit),
         place=place,
         eyeballs=eyeballs,
+        whole=whole,
     )
 
 
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
-    person = _lidded(_carried_on(image, plate.alpha), plate.landmarks, plate.eyeballs)
+    person = _lidded(image if plate.whole else _carried_on(image, plate.alpha), plate.landmarks, plate.eyeballs)
     return replace(plate, image=image, person=person)
 
 
 def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The picture with the person's colours beyond their outline."""
-    return _blended(image, filled(image, alpha > 0.97), np.clip(20 * (1 - alpha) - 0.2, 0, 1))
+    """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
+    with what is behind them, what was mixed in is taken out again."""
+    behind = filled(image, _grown(alpha) < KNOWN).astype(np.float32)
+    own = behind + (image - behind) / np.maximum(alpha, LEAST_OWN)[..., None]
+    own = np.clip(own + 0.5, 0, 255).astype(np.uint8)
+    return _blended(own, filled(own, alpha > OWN[1]), np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1))
 
 
 def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
@@ -110,7 +123,7 @@ def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball |
 def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None, before: np.ndarray | None) -> np.ndarray:
     """(S, S, 3) uint8: the picture without the person."""
     grown = _grown(alpha)
-    known = grown < 0.03
+    known = grown < KNOWN
     if before is not None and known.any() and cv2.absdiff(image, before)[known].mean() < STANDS:
         hidden = before
     elif real is not None:
@@ -131,13 +144,20 @@ def _wider(now: Eyeball | None, before: Eyeball | None) -> Eyeball | None:
     return now if now.open > BLINKING * before.open else before
 
 
-def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """(S, S) float32 in [0, 1]: how much of each pixel is person; the face itself always is."""
+def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(S, S) float32 in [0, 1]: how much of each pixel may be person, and how much is, as we take it; the face itself always is."""
     alpha = matte(image)
     face = np.zeros(image.shape[:2], np.float32)
     hull = cv2.convexHull(landmarks[:468, :2].astype(np.float32))
     cv2.fillConvexPoly(face, np.round(hull * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
-    return np.maximum(_near_surely(alpha), cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+    return alpha, np.maximum(_near_surely(alpha), cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+
+
+def _doubt(likely: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, real: np.ndarray | None) -> float:
+    """How much larger than it was taken for the person may be, of their size above the chin."""
+    above = np.arange(len(alpha))[:, None] < landmarks[CHIN, 1]
+    counted = above if real is None else above & real
+    return float((np.maximum(likely - alpha, 0) * counted).sum() / max(float(((alpha > SURELY) & counted).sum()), 1.0))
 
 
 def _near_surely(alpha: np.ndarray) -> np.ndarray:

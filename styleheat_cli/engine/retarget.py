@@ -78,7 +78,10 @@ def retarget(
         out[:, TRANSLATION] = _place(mine, driving.with_(coeffs=theirs), driving.with_(coeffs=anchor[None]), controls)
     if controls.region != "pose":
         out[:, EXPRESSION] = _expression(model, own, mine, driving, theirs, anchor, controls, times)
-    return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), seen=None)
+    shoulders = own.shoulders_at(times)
+    if controls.region in ("all", "pose"):
+        shoulders = _shoulders(own, out, driving, times, anchor, controls)
+    return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), shoulders=shoulders, seen=None)
 
 
 def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: Controls) -> np.ndarray:
@@ -156,6 +159,33 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
         mine[:, 67:69] + eased(controls.pose_gain * move, controls.travel_limit) * size[:, None],
         size * np.exp(eased(controls.pose_gain * growth, LARGEST)),
     ])  # fmt: skip
+
+
+def _shoulders(own: MotionTrack, out: np.ndarray, driving: MotionTrack, times: np.ndarray, anchor: np.ndarray, controls: Controls):
+    """(N, 4) in pixels of the source's frame: the shoulders as they were, and the driver's way in its own head sizes, walked in
+    the source's; none where nobody followed them."""
+    mine, theirs = own.shoulders_at(times), driving.shoulders_at(times)
+    if theirs is None:
+        return mine
+    moment = driving.with_(coeffs=anchor[None])
+    way = controls.pose_gain * (theirs - _shoulders_then(driving, controls))
+    here = own.with_(coeffs=out).head_size[:, None]
+    way = np.column_stack([
+        eased(way[:, :2] / moment.head_size, controls.travel_limit) * here,
+        eased(way[:, 2:3], np.radians(controls.pose_limit_deg)),
+        eased(way[:, 3:], LARGEST),
+    ])  # fmt: skip
+    return (way if mine is None else mine + way).astype(np.float32)
+
+
+def _shoulders_then(driving: MotionTrack, controls: Controls) -> np.ndarray:
+    """(4,) where the driver's shoulders were at the anchor's moment."""
+    if controls.anchor == "source":
+        return np.zeros(4)  # they count from its picture
+    if controls.anchor != "rest":
+        return driving.shoulders_at(np.array([float(controls.anchor)]))[0]
+    seen = driving.seen if driving.seen is not None and driving.seen.any() else slice(None)
+    return np.median(driving.shoulders[seen], axis=0)
 
 
 def _expression(model, own, mine, driving, theirs, anchor, controls, times):

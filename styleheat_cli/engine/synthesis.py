@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .mesh import GRID, backward_map
+from .mesh import GRID, backward_map, exact_map
 from .plate import EYES, Eyeball, Plate, drawn, opening
 
 MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
 TORN = 12.0  # pixels at 512 between the sources of neighbouring cells beyond which nothing lies between them
-STAIRS = 0.9  # cells of the flow: blur that takes the stairs from a tear
+STAIRS = 0.7  # pixels of blur that take the stairs from a tear
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
 LASHES = 0.5  # by how much that line darkens
@@ -37,15 +37,14 @@ class Warped:
 def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     """The plate's person moved to the target mesh (N, 3) over their still background, with living eyes."""
     side = plate.side
-    source_at, _ = backward_map(plate.vertices, target, faces, side)
+    source_at, _ = backward_map(plate.vertices, target, faces, side, resting=plate.resting)
     fine, torn = cv2.resize(source_at, (side, side), interpolation=cv2.INTER_LINEAR), _torn(source_at, side)
-    pixels = _without_between(fine, source_at, torn) if torn.any() else None
+    pixels = _parted(fine, torn, plate, target, faces) if torn.any() else None
     fine -= 0.5
     person = cv2.remap(plate.person, fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    laid = cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
+    laid = person if plate.whole else _laid(person, plate, fine)
     if pixels is not None:
-        laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS * side / GRID)[pixels[0], pixels[1]]
+        laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS)[pixels[0], pixels[1]]
     changed = _changed(source_at, side)
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
     for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):
@@ -60,6 +59,12 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     return Warped(image, changed, source_at)
 
 
+def _laid(person: np.ndarray, plate: Plate, source_at: np.ndarray) -> np.ndarray:
+    """(S, S, 3) uint8: the moved person over their still background."""
+    alpha = cv2.remap(plate.alpha, source_at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
+
+
 def _torn(source_at: np.ndarray, side: int) -> np.ndarray:
     """(256, 256) bool: where the flow's map is torn, at the outline of a turned head: nothing lies between its two sides."""
     near = np.ones((2, 2))
@@ -67,11 +72,11 @@ def _torn(source_at: np.ndarray, side: int) -> np.ndarray:
     return cv2.dilate((apart > TORN * side / 512).astype(np.uint8), np.ones((3, 3))) > 0
 
 
-def _without_between(fine: np.ndarray, source_at: np.ndarray, torn: np.ndarray) -> np.ndarray:
-    """Gives each pixel of the map (S, S, 2) near a tear the source of its own cell, in place; their rows and columns (2, K)."""
+def _parted(fine: np.ndarray, torn: np.ndarray, plate: Plate, target: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Gives each pixel of the map (S, S, 2) near a tear its exact source, in place; their rows and columns (2, K)."""
     pixels = np.array(np.nonzero(cv2.resize(torn.astype(np.uint8), fine.shape[1::-1], interpolation=cv2.INTER_NEAREST)))
-    cells = pixels * GRID // len(fine)
-    fine[pixels[0], pixels[1]] = source_at[cells[0], cells[1]]
+    exact, there = exact_map(plate.vertices, target, faces, len(fine), pixels)
+    fine[pixels[0][there], pixels[1][there]] = exact[there]
     return pixels
 
 

@@ -32,7 +32,7 @@ def motion_of(model: Morphable, face: FaceTrack, clip: Clip | None = None, perso
     ease = at_ease(model, person).astype(np.float32)
     return MotionTrack(
         coeffs, np.asarray(face.times, np.float64), seen=face.seen, identity=person.identity.astype(np.float32),
-        ease=ease, calm=openings(ease), clip=clip, gaps=face.gaps, cuts=face.cuts,
+        ease=ease, calm=openings(ease), shoulders=face.shoulders, clip=clip, gaps=face.gaps, cuts=face.cuts,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .appearance import OTHER, SAME, Person, Picture, cuts, describe
 from .census import find_faces as find_faces
 from .landmarks import Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
+from .shoulders import Shoulders
 from .smooth import gaps
 
 Select = Literal["largest", "left", "right"] | int
@@ -34,7 +35,7 @@ NEAR, QUICK = 0.3, 0.85
 
 def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: int, width: int,
           on_missing: Missing = "keep", total: int = 0, progress: Progress = silent,
-          file: Path = Path("the clip")) -> FaceTrack:
+          file: Path = Path("the clip"), shoulders: Shoulders | None = None) -> FaceTrack:
     """Follow one face through the frames; nothing but numbers is kept of them.
 
     Args:
@@ -44,6 +45,7 @@ def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: 
         height, width: of the frames, px.
         on_missing: rows without the face are interpolated (`keep`) or repeat the last one seen (`hold`); `fail` raises.
         file: the clip, for messages.
+        shoulders: who follows them, too.
 
     Raises:
         FaceError: no frame has a face, the number asked for is not there, or a face is missing and that shall fail.
@@ -56,6 +58,8 @@ def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: 
             if points is None and on_missing == "fail":
                 raise _missing(file, frame, follower.why)
             kept.add(frame, points, follower.why)
+            if shoulders is not None:
+                kept.shoulders.append(shoulders.step(frame.image, points))
     if all(kept.why):
         raise _nowhere(file, kept, height, width)
     return kept.finish(follower.picture.changes, hold=on_missing == "hold")
@@ -138,6 +142,7 @@ class _Kept:
     why: list[str] = field(default_factory=list)  # empty where the face is seen
     moves: list[float] = field(default_factory=list)
     landmarks: Rows = field(default_factory=lambda: Rows((POINTS, 3)))
+    shoulders: list[np.ndarray] = field(default_factory=list)
     last: np.ndarray | None = None
 
     def add(self, frame: Frame, points: np.ndarray | None, why: str) -> None:
@@ -160,7 +165,8 @@ class _Kept:
         missing = tuple(Span(float(times[a]), _end(times, b), self.why[a], b - a) for a, b in spans)
         cut_times = tuple(times[cut].tolist())
         crop = crops(self.landmarks, times, cut_times, seen)
-        return FaceTrack(times, boxes, self.landmarks, crop, seen, missing, cut_times)
+        shoulders = np.array(self.shoulders, np.float32) if self.shoulders else None
+        return FaceTrack(times, boxes, self.landmarks, crop, seen, missing, cut_times, shoulders)
 
 
 def _move(before: np.ndarray | None, points: np.ndarray | None) -> float:

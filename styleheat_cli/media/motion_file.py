@@ -42,6 +42,8 @@ def write_motion(path: Path | str, motion: MotionTrack) -> None:
         arrays["ease"] = motion.ease.astype(np.float32)
     if motion.calm is not None:
         arrays["calm"] = motion.calm.astype(np.float32)
+    if motion.shoulders is not None:
+        arrays["shoulders"] = motion.shoulders.astype(np.float32)
     if motion.reading is not None:
         arrays["deep3d"] = motion.reading.bfm.at(motion.times)
     content = save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata=_notes_of(motion))
@@ -70,7 +72,8 @@ def read_motion(path: Path | str) -> MotionTrack:
     motion = MotionTrack(
         arrays["coeffs"], arrays["times"], notes["space"],
         seen=arrays["seen"].astype(bool) if "seen" in arrays else None,
-        identity=arrays.get("identity"), ease=arrays.get("ease"), calm=arrays.get("calm"), gaps=_gaps(path, notes), cuts=_cuts(path, notes),
+        identity=arrays.get("identity"), ease=arrays.get("ease"), calm=arrays.get("calm"), shoulders=arrays.get("shoulders"),
+        gaps=_gaps(path, notes), cuts=_cuts(path, notes),
     )  # fmt: skip
     if "deep3d" not in arrays:
         return motion
@@ -132,8 +135,10 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         raise _refusal(path, f"it has no {' and no '.join(sorted(missing))}")
     rows = len(arrays["times"]) if arrays["times"].ndim == 1 else 0
     numbers = (rows, COEFFICIENTS)
-    expected = {"coeffs": numbers, "deep3d": numbers, "times": (rows,), "seen": (rows,), "ease": (POINTS, 3), "calm": (3,)}
-    types = dict.fromkeys(("coeffs", "deep3d", "identity", "ease", "calm"), np.float32) | {"times": np.float64, "seen": np.uint8}
+    expected = {
+        "coeffs": numbers, "deep3d": numbers, "times": (rows,), "seen": (rows,), "shoulders": (rows, 4), "ease": (POINTS, 3), "calm": (3,),
+    }  # fmt: skip
+    types = dict.fromkeys(("coeffs", "deep3d", "identity", "ease", "calm", "shoulders"), np.float32) | {"times": np.float64, "seen": np.uint8}
     for name, array in arrays.items():
         if name not in types:
             raise _refusal(path, f"it holds {name!r}, which is no part of a motion")

@@ -112,14 +112,13 @@ def _lasting(shot: Shot, length_s: float, scope: Scope) -> Shot:
     """The photo for so long, at its rate."""
     import numpy as np
 
-    from ..engine.lasting import of_rows
     from ..shot import Clip
 
     rate = scope.rate or DEFAULT_RATE
     times = np.arange(max(1, round(length_s * float(rate)))) / float(rate)
     exact = Fraction(length_s).limit_denominator(90_000)
     timeline = Clip(Path(), 0, 0, rate, len(times), exact, time_base=1 / (rate * TICKS))
-    return shot.with_(motion=of_rows(shot.motion, np.zeros(len(times), int), times), timeline=timeline)
+    return shot.with_(motion=shot.motion.of_rows(np.zeros(len(times), int), times), timeline=timeline)
 
 
 def _length(shot: Shot) -> float:

@@ -218,11 +218,9 @@ def performed(engine: Engine, path: Path, looks: Sequence[Mapping[str, float]]) 
     """(512, 512, 3) uint8: a portrait's head with each of these looks, through the pass of any result."""
     import numpy as np
 
-    from ..engine.lasting import of_rows
-
     shot, times = engine.shot(path), np.arange(len(looks)) / float(RATE)
     rows = [Edit3DMM(**look).apply(shot, engine, Scope(still=True)).motion.coeffs for look in looks]
-    motion = of_rows(shot.motion, np.zeros(len(looks), int), times).with_(coeffs=np.concatenate(rows))
+    motion = shot.motion.of_rows(np.zeros(len(looks), int), times).with_(coeffs=np.concatenate(rows))
     for frame in engine.render(shot.with_(motion=motion), size=512, crop=True):
         yield frame.image
 
@@ -274,12 +272,10 @@ def lasting(shot: Shot, length_s: float, scope: Scope) -> Shot:
     """A photo's shot as one that lasts, its own motion on every row; trimmed where nothing else sets the time."""
     import numpy as np
 
-    from ..engine.lasting import of_rows
-
     rate = scope.rate or RATE
     times = np.arange(max(1, round(length_s * float(rate)))) / float(rate)
     if not scope.still:
         start, end = seconds(scope.start, rate), seconds(scope.end, rate)
         times = times[(times >= (start or 0.0) - 1e-9) & (times < (np.inf if end is None else end) - 1e-9)]
     timeline = replace(shot.clip, fps=rate, time_base=1 / rate, frames=len(times))
-    return shot.with_(motion=of_rows(shot.motion, np.zeros(len(times), int), times), timeline=timeline)
+    return shot.with_(motion=shot.motion.of_rows(np.zeros(len(times), int), times), timeline=timeline)

@@ -102,6 +102,7 @@ class Reenact(Edit):
             on_missing_face=scope.on_missing_face,
             smooth_s=self.smooth,
             progress=scope.progress,
+            since=shot if self.anchor == "source" else None,
         )
 
     def stretch(self, still: bool, scope: Scope, fps: Fraction | None = None) -> tuple[float | None, float | None]:

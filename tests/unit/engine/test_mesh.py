@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.mesh import GRID, HOLES, backward_map, ring_follow, source_mesh, target_mesh, unfolded
+from styleheat_cli.engine.mesh import (
+    GRID,
+    HOLES,
+    RING_REACH,
+    backward_map,
+    exact_map,
+    ring_follow,
+    source_mesh,
+    target_mesh,
+    unfolded,
+)
 from styleheat_cli.face.morphable import POINTS, rotation
 from styleheat_cli.face.regions import LIP_POINTS
 
@@ -49,6 +59,33 @@ def test_the_crops_border_rests(engine, model, astronaut, fitted):
         assert np.abs(edge).max() < 0.01
 
 
+def test_a_border_where_the_frame_ends_does_not_rest(engine, model, astronaut, fitted):
+    source, still = source_mesh(model, astronaut[1], fitted), place(fitted)
+    target = target_mesh(source, astronaut[1], still, still, shoulders=lambda at: at + [9, -4])
+    below = int(source[152, 0] * GRID / SIDE)
+    for rests, way in ((True, [0, 0]), (False, [9, 0])):
+        at, _ = backward_map(source, target, engine.triangles, SIDE, resting=(True, rests, True, True))
+        assert [CENTRES[below], CENTRES[-1]] - at[-1, below] == pytest.approx(way, abs=2.1)
+
+
+def test_shoulders_go_their_own_way_and_hair_that_of_the_head(engine, model, astronaut, fitted):
+    points = astronaut[1]
+    source, still = source_mesh(model, points, fitted), place(fitted)
+    target = target_mesh(source, points, still, still, shoulders=lambda at: at + [9, -4])
+    rings = (target - source)[POINTS:, :2].reshape(len(RING_REACH), -1, 2)
+    top, chin = 0, 18
+    assert rings[3:, chin] == pytest.approx(np.tile([9, -4], (2, 1)))
+    assert 0 < rings[0, chin, 0] < rings[1, chin, 0] < 9
+    assert rings[:, top] == pytest.approx(0) and target[:POINTS] == pytest.approx(points)
+
+
+def test_a_single_pixel_comes_from_where_its_triangle_was(engine, model, astronaut, fitted):
+    source, target = moved(model, astronaut, fitted, shift=(14, -6))
+    nose = target[4, :2].astype(int)
+    at, there = exact_map(source, target, engine.triangles, SIDE, np.array([[nose[1], 2], [nose[0], 2]]))
+    assert at[0] == pytest.approx(nose + 0.5 - [14, -6], abs=0.05) and there[0]
+
+
 def test_what_a_turn_hides_is_hidden(engine, model, astronaut, fitted):
     """Turned far to the right, the picture's right cheek lies behind the nose: the nose is drawn over it."""
     source, target = moved(model, astronaut, fitted, turn=(0, 1.2, 0))
@@ -63,7 +100,7 @@ def test_what_a_turn_hides_is_hidden(engine, model, astronaut, fitted):
 
 
 def test_the_neck_follows_less_than_the_hair(astronaut):
-    follow = ring_follow(astronaut[1]).reshape(4, -1)
+    follow = ring_follow(astronaut[1]).reshape(len(RING_REACH), -1)
     top, chin = 0, 18  # places in the oval: forehead first, chin half way round
     assert follow[1, top] == 1.0 > follow[1, chin]
     assert (np.diff(follow, axis=0) <= 0).all()
@@ -71,7 +108,7 @@ def test_the_neck_follows_less_than_the_hair(astronaut):
 
 def test_every_point_of_the_surface_is_used(engine):
     used = set(engine.triangles.ravel())
-    assert used == set(range(468)) | set(range(POINTS, POINTS + 4 * 36))
+    assert used == set(range(468)) | set(range(POINTS, POINTS + len(RING_REACH) * 36))
 
 
 def test_folds_are_evened_out_and_lips_keep_their_way(model):

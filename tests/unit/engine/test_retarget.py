@@ -195,3 +195,19 @@ def test_eyes_that_stay_shut_are_shut(model):
     shut = np.repeat(blink(model, 1.0)[None], 50, axis=0)
     out = retarget(model, track(1), track(expression=shut), TIMES)
     assert np.abs((openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2]).max() < 0.02
+
+
+def test_shoulders_go_the_drivers_way_in_the_sources_head_sizes(model):
+    way = np.zeros((50, 4), np.float32)
+    way[:, 0], way[:, 2] = np.linspace(-10, 10, 50), 0.05
+    own, driving = track(1, place=[0, 0, 0.5]), track().with_(shoulders=way)
+    out = retarget(model, own, driving, TIMES, Controls(anchor=0.0, **FREE))
+    assert out.shoulders[:, 0] == pytest.approx(2 * (way[:, 0] + 10), abs=0.01)  # a head size is 25 px there, 50 here
+    assert out.shoulders[:, 1:] == pytest.approx(0)
+    assert np.median(retarget(model, own, driving, TIMES).shoulders[:, 0]) == pytest.approx(0, abs=0.01)
+
+
+def test_shoulders_stay_where_only_a_face_is_followed_or_nobody_followed_them(model):
+    driving = track().with_(shoulders=np.ones((50, 4), np.float32))
+    assert retarget(model, track(1), driving, TIMES, Controls(region="lips")).shoulders is None
+    assert retarget(model, track(1), track(), TIMES).shoulders is None

@@ -25,7 +25,7 @@ def motion(rows=7, **changes):
     track = MotionTrack(
         dice.normal(size=(rows, 73)).astype(np.float32), np.arange(rows) / 25, "landmark",
         seen=np.arange(rows) % 3 > 0, identity=dice.normal(size=50).astype(np.float32),
-        ease=dice.normal(size=(478, 3)).astype(np.float32),
+        ease=dice.normal(size=(478, 3)).astype(np.float32), shoulders=dice.normal(size=(rows, 4)).astype(np.float32),
         clip=Clip(Path("böb 1.mp4"), 10, 10, Fraction(30000, 1001), rows, Fraction(1), digest="ab" * 32),
         gaps=(Span(0.04, 0.08, "no face", 1),), cuts=(0.12,),
     )  # fmt: skip
@@ -41,6 +41,7 @@ def test_a_motion_comes_back_as_it_was(tmp_path):
     assert np.array_equal(found.times, given.times) and found.times.dtype == np.float64
     assert np.array_equal(found.seen, given.seen) and found.seen.dtype == bool
     assert np.array_equal(found.identity, given.identity) and np.array_equal(found.ease, given.ease)
+    assert np.array_equal(found.shoulders, given.shoulders)
     assert (found.space, found.gaps, found.cuts) == (given.space, given.gaps, given.cuts)
 
 
