@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from .appearance import OTHER, SAME, Person, Picture, cuts, describe
 from .census import find_faces as find_faces
 from .landmarks import Landmarker, box, face_height, overlap, region_of
 from .rows import Rows
-from .shoulders import Shoulders
 from .smooth import gaps
+
+if TYPE_CHECKING:
+    from .shoulders import Shoulders
 
 Select = Literal["largest", "left", "right"] | int
 Missing = Literal["keep", "hold", "fail"]
