@@ -16,6 +16,7 @@ COARSEST = 64  # side of the grid that is filled from its rim inwards
 REACH = 2  # a patch is 5 x 5 cells
 ROUNDS = 4
 TRIES = 5  # random looks in a round, each half as far away as the one before
+NEAR = 25.0  # levels of difference that a patch from one side of the picture counts on the other
 EVEN = 0.03  # share of the side over which colours of copies are evened out
 
 
@@ -87,6 +88,7 @@ class _Level:
             at = np.argwhere(depth.round() == layer)
             wanted, mask = _patches(cells)[tuple(at.T)], _patches(there[..., None].repeat(3, -1).astype(np.float32))[tuple(at.T)]
             apart = mask @ np.square(sources).T - 2 * (wanted * mask) @ sources.T
+            apart += mask.sum(1)[:, None] * self._strayed(at[:, None], self.sources)
             best = self.sources[apart.argmin(1)]
             found[tuple(at.T)] = best
             new = self.hole[tuple(at.T)]
@@ -126,7 +128,11 @@ class _Level:
         return np.where(nearer[:, None], others, best), np.where(nearer, apart, far)
 
     def _apart(self, wanted: np.ndarray, at: np.ndarray) -> np.ndarray:
-        return np.square(self.patches[tuple(at.T)] - wanted).mean(1)
+        return np.square(self.patches[tuple(at.T)] - wanted).mean(1) + self._strayed(at, self.wanting)
+
+    def _strayed(self, at: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Of patches that are equally like what is wanted the nearest is the best: levels² for how far away they are."""
+        return NEAR**2 * np.square((at - place) / self.side, dtype=np.float32).sum(-1)
 
     def voted(self, cells: np.ndarray, found: np.ndarray, far: np.ndarray) -> np.ndarray:
         """(G, G, 3): the unknown cells as the patches over them have it, likely ones before all."""

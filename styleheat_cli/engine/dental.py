@@ -13,7 +13,7 @@ import numpy as np
 
 from ..face.morphable import canonical
 from ..face.regions import INNER_LIPS
-from .dentition import LOWER, MM, UPPER, Row, crowns
+from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
 from .plate import EYES, Plate, drawn
 from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, light_in, plane_of, unmapped
 
@@ -21,6 +21,7 @@ PARTED = 5.0  # pixels at 512 between the lips from which a source shows its tee
 WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it shows upper teeth only, from the second a jaw too
 CROWNS = 0.4  # head sizes above the line of closed lips up to which teeth are drawn
 IVORY, TINT = np.array([1.09, 1.07, 1.02]), 0.3  # of teeth against the light; share of the skin's colour that they take on
+PINK = np.array([0.74, 0.45, 0.44])  # of gums and tongue, against teeth
 SHADED_WHITE, BRIGHTEST = 1.2, 238  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
 SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 COLOURED = 0.12  # saturation from which a skin is in colour
@@ -51,8 +52,10 @@ def teeth_of(plate: Plate) -> Teeth:
         upper = _likely(plate, plane, line, UPPER, ivory)
     lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
     lower = replace(lower, share=there * (1 - jaw) * lower.share)
+    moist = _tongue(plate, plane, line, ivory)
+    moist = replace(moist, share=(1 - jaw) * moist.share)
     bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
-    return Teeth(upper, lower, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
+    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -107,20 +110,40 @@ def _cavity(layer: Layer) -> float:
 
 def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, ivory: np.ndarray) -> Layer:
     """A drawn row of teeth of such a colour (3,); line (2,): the middle of closed lips, in the plane."""
-    size, way = plate.place[0], 1 if row is UPPER else -1
+    way = 1 if row is UPPER else -1
+    low, across, down = _places(plate, plane, line, row.widths.sum() + 2 * MM)
+    brightness, gum, there = crowns(across, way * down, row)
+    shaded = brightness[..., None] ** RED ** colourfulness(plate) * ivory
+    return _drawn(plate, low, (1 - gum[..., None]) * shaded + gum[..., None] * _pink(plate, ivory), there)
+
+
+def _tongue(plate: Plate, plane: np.ndarray, line: np.ndarray, ivory: np.ndarray) -> Layer:
+    """A drawn tongue, in the light in which teeth are of such a colour (3,)."""
+    low, across, down = _places(plate, plane, line, TONGUE[0])
+    brightness, there = tongue(across, down)
+    return _drawn(plate, low, brightness[..., None] ** RED ** colourfulness(plate) * _pink(plate, ivory), there)
+
+
+def _places(plate: Plate, plane: np.ndarray, line: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The corner of a patch round the middle of closed lips (2,), half as wide as so many head sizes, and how far across and down
+    from there (h, w) its pixels lie in the plane."""
     middle = plane[:, :2] @ line + plane[:, 2]
-    reach = size * np.array([row.widths.sum() + 2 * MM, CROWNS])
+    reach = plate.place[0] * np.array([half, CROWNS])
     low, high = np.floor(middle - reach).astype(int), np.ceil(middle + reach).astype(int)
     places = np.stack(np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5), -1)
-    across, down = np.moveaxis(unmapped(plane, places) - line, -1, 0)
-    brightness, gum, there = crowns(across, way * down, row)
-    below = np.clip(plate.landmarks[list(INNER_LIPS), :2] + [0, 5 * plate.side / 512], 0, plate.side - 1).astype(int)
-    pink = 0.8 * plate.image[below[:, 1], below[:, 0]].mean(0)
-    shaded = brightness[..., None] ** RED ** colourfulness(plate) * ivory
-    colours = (1 - gum[..., None]) * shaded + gum[..., None] * pink
+    return low, *np.moveaxis(unmapped(plane, places) - line, -1, 0)
+
+
+def _drawn(plate: Plate, low: np.ndarray, colours: np.ndarray, share: np.ndarray) -> Layer:
+    """A layer (h, w, 3) as soft as the picture."""
     soft = softness(plate)
     patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
-    return Layer(patch, cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft), np.full(there.shape, WELL, np.float32), low)
+    return Layer(patch, cv2.GaussianBlur(share.astype(np.float32), (0, 0), soft), np.full(share.shape, WELL, np.float32), low)
+
+
+def _pink(plate: Plate, ivory: np.ndarray) -> np.ndarray:
+    """(3,) RGB of gums and tongue in the light in which teeth are of such a colour (3,)."""
+    return ivory * (PINK.mean() + colourfulness(plate) * (PINK - PINK.mean()))
 
 
 def softness(plate: Plate) -> float:

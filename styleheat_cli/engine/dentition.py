@@ -41,6 +41,22 @@ LOWER = Row(
 )  # fmt: skip
 
 
+TONGUE = np.array([19.0, 11.0]) * MM  # half its width and height, as seen between the teeth
+LIES = -3.0 * MM  # its middle under the line of closed lips
+GROOVE = 2.0 * MM
+
+
+def tongue(across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A tongue at rest seen from the front at places (h, w) in head sizes: across from the middle, down from the line of closed lips.
+
+    Returns (h, w) each: brightness 0 to 1; share 0 to 1 that is tongue.
+    """
+    x, y = across / TONGUE[0], (down - LIES) / TONGUE[1]
+    round_ = np.clip(1 - np.abs(x) ** 2.5 - y**2, 0, 1)
+    brightness = (0.45 + 0.55 * np.sqrt(round_)) * (1 - 0.12 * np.exp(-((across / GROOVE) ** 2)) * np.sqrt(round_))
+    return brightness * (0.8 + 0.2 * np.clip(y, -1, 1)), np.clip(4 * round_, 0, 1)
+
+
 def crowns(across: np.ndarray, beyond: np.ndarray, row: Row = UPPER) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A row of teeth seen from the front at places (h, w) in head sizes: across from the middle, and beyond the line of closed
     lips to where the row's edges point: down for the upper row, up for the lower.
@@ -56,7 +72,7 @@ def crowns(across: np.ndarray, beyond: np.ndarray, row: Row = UPPER) -> tuple[np
     round_off = (0.8 * np.abs(within) ** 4 + 0.25 * within**2) * MM
     edge = row.shown + row.edges[number] - row.arch * across**2 - round_off
     to_gap = np.minimum(np.abs(side[..., None] - borders).min(-1), side)
-    lines = 1 - 0.22 * np.exp(-((to_gap / GAP) ** 2))
+    lines = 1 - 0.16 * np.exp(-((to_gap / GAP) ** 2))
     brightness = (1 - 0.12 * within**2) * lines * (1 - 0.7 * np.clip(side / borders[-1], 0, 1) ** 2)
     brightness = brightness * (0.9 + 0.1 * np.clip((beyond - edge) / row.height + 1, 0, 1))
     gum = np.clip((edge - row.height + 1.2 * MM * within**2 - beyond) / SOFT, 0, 1)

@@ -40,6 +40,7 @@ OPEN_EYES, AWAKE = 80, 0.4  # percentile of a driver's openings at which its eye
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
 PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
 LIVELY, LIVELY_S = 0.12, 0.4  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
+WIDE, NARROWS, WIDER = 1.85, 0.3, 0.15  # head sizes of a wide mouth; by how much it narrows per head size between its lips; room beyond
 USUAL = 0.05  # head sizes by which mouths at ease differ from person to person
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 
@@ -201,12 +202,13 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     wanted = rest + gained
     if controls.relative and controls.anchor == "rest":
         wanted = wanted - _liveliness(model, gained, times)[:, None] * (parts["lips"] @ _smile(model, rest - start))
-    wanted = eased(wanted, PLAUSIBLE)
+    if controls.anchor != "source":  # what somebody did is plausible on their own face
+        wanted = eased(wanted, PLAUSIBLE)
     goal = np.column_stack([
         _lids(model, own, rest, driving, start, theirs, controls),
         _lips(model, own, rest, driving, start, start + gained, wanted, controls),
     ])  # fmt: skip
-    wanted = _matched(model, own, wanted, goal)
+    wanted = _matched(model, own, wanted, goal, _width(model, own, rest, wanted, goal[:, 2], controls))
     if controls.region in ("lips", "eyes"):
         return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
     return wanted
@@ -257,11 +259,22 @@ def _lips(model, own, rest, driving, start, theirs, wanted, controls):
     return now - follows * np.maximum(now - (1 + PART) * gap, 0)
 
 
-def _matched(model, own, wanted, goal):
-    """Moves the expression the least that gives lids and lips the openings `goal` (N, 3) and leaves the mouth its width."""
+def _width(model, own, rest, wanted, gap, controls):
+    """(N,) head sizes by which the mouth shall be wider than wanted: narrower, where nobody's is so wide that is so open."""
+    if own.ease is None or controls.anchor == "source":
+        return np.zeros(len(wanted))
+    row, (left, right) = width_row(model), MOUTH_CORNERS
+    ease = float(own.ease[right, 0] - own.ease[left, 0])
+    now, most = ease + wanted @ row, np.maximum(WIDE, ease + rest @ row) - NARROWS * np.maximum(gap, 0)
+    over = np.maximum(now - most, 0)
+    return WIDER * np.tanh(over / WIDER) - over
+
+
+def _matched(model, own, wanted, goal, wider):
+    """Moves the expression the least that gives lids and lips the openings `goal` (N, 3), and the mouth so much more width (N,)."""
     rows = np.vstack([opening_rows(model), width_row(model)])
     missing = goal - _calm_openings(model, own) - wanted @ rows[:3].T
-    return wanted + missing @ np.linalg.pinv(rows)[:, :3].T
+    return wanted + np.column_stack([missing, wider]) @ np.linalg.pinv(rows).T
 
 
 def _seen(motion: MotionTrack) -> np.ndarray:

@@ -19,7 +19,7 @@ from .plate import drawn
 
 RIM = 1.5  # pixels at 512 that the lips' own edge takes
 LEAST = 0.08  # head sizes that an opening counts at least
-DARK = (0.28, 0.6)  # brightness behind the teeth and over the tongue, against the teeth's
+DARK = (0.25, 0.45)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
@@ -43,7 +43,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Teeth:
-    """What lies between a source's lips: the upper teeth (and all that an open mouth shows) and the lower ones; the plane (2, 3)
+    """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
     (20, 2) and the height of the line along which they close; how bright they are in levels; the standard deviation of the
     picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw, and whether an
@@ -51,6 +51,7 @@ class Teeth:
 
     upper: Layer
     lower: Layer
+    tongue: Layer
     plane: np.ndarray
     depth: float
     rim: np.ndarray
@@ -108,7 +109,8 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, own:
     beside = share + np.clip(1 - 2 * way, 0, 1) * (above - share)
     plain = _toned(part, inside, teeth.colour)
     behind = _shaded(plain, inside * (1 - beside), depth, teeth.bright, red)
-    behind = _before(behind, *_under(teeth.lower, fallen, light, red), inside)
+    for layer in (teeth.tongue, teeth.lower):
+        behind = _before(behind, *_under(layer, fallen, light, red), inside)
     part[:] = _before(behind, seen, share, inside)
 
 

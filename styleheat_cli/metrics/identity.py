@@ -55,7 +55,8 @@ class Csim:
     unit="cosine",
     protocol="looks",
     says="cosine of the looks (colours and edges of the upright face) of the generated face and of the source's; `likeness-driver`: "
-    "of the generated face and the driver's, beside it (`real`) the source photo's own with the driver's. Frames of one person "
+    "of the generated face and the driver's (to be high where these are one person), beside it (`real`) the source photo's own with "
+    "the driver's. Frames of one person "
     f"lie above {1 - SAME:g}, strangers below, but for one pair in 200",
     needs="source faces",
 )
@@ -79,7 +80,8 @@ class Likeness:
 
     def readings(self) -> list[Reading]:
         first = self.source.reading(self.spec, "no moment shows both faces")
-        second = self.driver.reading(replace(self.spec, better="lower"), "the driver shows no face")
+        same = (self.before.mean or 0) > 1 - SAME
+        second = self.driver.reading(replace(self.spec, better="higher" if same else "lower"), "the driver shows no face")
         return [first, replace(second, name=f"likeness-driver[{self.spec.protocol}]", real=self.before.mean)]
 
     def _of(self, source: View) -> np.ndarray:

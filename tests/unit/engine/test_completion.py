@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.completion import completed
+from styleheat_cli.engine.completion import _Level, completed
 from styleheat_cli.engine.performance import carried_over
 from styleheat_cli.engine.plate import filled, make_plate
 
@@ -42,6 +42,15 @@ def test_nothing_is_copied_from_what_is_not_the_picture(stripes):
     real[:, : SIDE // 2] = True
     made = completed(image, known, real, filled(image, known))[HOLE]
     assert np.ptp(made[..., :], axis=-1)[:, :24].max() < 60, "grey stripes only, far from the pink"
+
+
+def test_of_patches_that_are_equally_like_it_the_nearest_is_taken():
+    image, known = np.full((SIDE, SIDE, 3), 90, np.uint8), np.ones((SIDE, SIDE), bool)
+    known[128:160, 128:160] = False
+    level = _Level(image, known, known, 96)
+    _, found = level.grown_in(level.colours)
+    away = np.linalg.norm(found - np.indices((96, 96)).transpose(1, 2, 0), axis=-1)[level.hole]
+    assert away.max() < 16, "the hole is 16 cells wide"
 
 
 def test_without_anything_to_copy_the_guess_is_the_answer(stripes):

@@ -8,7 +8,7 @@ from styleheat_cli.engine import Engine, performance
 from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import backward_map, target_mesh
 from styleheat_cli.engine.performance import softened
-from styleheat_cli.engine.plate import filled
+from styleheat_cli.engine.plate import _carried_on, filled, make_plate
 from styleheat_cli.engine.synthesis import _parted, _torn, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS
@@ -136,6 +136,27 @@ def _share_between(fine, torn):
     near = cv2.resize(torn.astype(np.uint8), (512, 512), interpolation=cv2.INTER_NEAREST)[:, 1:-1] > 0
     step = np.abs(np.diff(fine, axis=1)).max(-1)
     return float((np.minimum(step[:, 1:], step[:, :-1])[near] > 8).mean())
+
+
+def test_hair_keeps_its_own_colour_where_it_is_mixed_with_the_background():
+    share = np.clip((np.arange(256) - 100) / 40, 0, 1).astype(np.float32)
+    alpha = np.broadcast_to(share, (256, 256)).copy()
+    hair, wall = np.array([40.0, 30.0, 20.0]), np.array([200.0, 190.0, 180.0])
+    image = np.round(alpha[..., None] * hair + (1 - alpha[..., None]) * wall).astype(np.uint8)
+    own = _carried_on(image, alpha)
+    assert np.abs(own[:, 118:] - hair).max() < 12 and np.abs(own[:, :90] - hair).max() < 25
+
+
+def test_a_picture_that_does_not_tell_where_the_person_ends_moves_in_one_layer(model, astronaut, fitted, engine, monkeypatch):
+    image, landmarks = astronaut
+    everywhere = np.full((512, 512), 0.4, np.float32)
+    sure = make_plate(model, image, landmarks, fitted, doubting=True)
+    monkeypatch.setattr("styleheat_cli.engine.plate.matte", lambda image: np.maximum(sure.alpha, everywhere))
+    plate = make_plate(model, image, landmarks, fitted, doubting=True)
+    assert plate.whole and not sure.whole and not make_plate(model, image, landmarks, fitted).whole
+    made = warped(plate, target(model, plate, fitted, turn=(0.0, 0.0, 0.15)), engine.triangles)
+    top = cv2.remap(plate.person, cv2.resize(made.source_at, (512, 512)) - np.float32(0.5), None, cv2.INTER_CUBIC)[40:60, 200:300]
+    assert np.abs(made.image[40:60, 200:300].astype(int) - top).mean() < 6  # what is above the hair went along
 
 
 def test_beyond_the_frame_nothing_streaks_and_within_it_nothing_changes():

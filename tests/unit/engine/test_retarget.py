@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.retarget import Controls, eased, opening_rows, region_projections, retarget, width_row
+from styleheat_cli.engine.response import mouth as mouth_of
+from styleheat_cli.engine.retarget import (
+    WIDE,
+    WIDER,
+    Controls,
+    eased,
+    opening_rows,
+    region_projections,
+    retarget,
+    width_row,
+)
 from styleheat_cli.face.morphable import openings
 from styleheat_cli.shot import ANGLES, EXPRESSION, TRANSLATION, MotionTrack
 
@@ -195,6 +205,19 @@ def test_eyes_that_stay_shut_are_shut(model):
     shut = np.repeat(blink(model, 1.0)[None], 50, axis=0)
     out = retarget(model, track(1), track(expression=shut), TIMES)
     assert np.abs((openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2]).max() < 0.02
+
+
+def test_no_mouth_gets_wider_than_mouths_are(model):
+    row = width_row(model)
+    widens = row / (row @ row)
+    own = track(1).with_(ease=model.mean)
+    ease = mouth_of(model.mean)[1]
+    for driver, most in ((0.2, None), (1.5, WIDE + WIDER)):
+        out = retarget(model, own, track(expression=driver * widens), TIMES, Controls(anchor="rest", relative=False))
+        width = ease + out.expression @ row
+        assert width == pytest.approx(ease + 0.2, abs=0.02) if most is None else 1.7 < width.max() <= most
+    smiling = track(1, expression=0.6 * widens).with_(ease=model.mean)
+    assert retarget(model, smiling, track(), TIMES).expression[0] @ row == pytest.approx(0.6, abs=0.01)
 
 
 def test_shoulders_go_the_drivers_way_in_the_sources_head_sizes(model):

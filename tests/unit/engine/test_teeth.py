@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from styleheat_cli.engine.dental import teeth_of
-from styleheat_cli.engine.dentition import LOWER, MM, UPPER, crowns
+from styleheat_cli.engine.dentition import LIES, LOWER, MM, TONGUE, UPPER, crowns, tongue
 from styleheat_cli.engine.plate import drawn
 from styleheat_cli.engine.teeth import show
 from styleheat_cli.face.regions import INNER_LIPS
@@ -95,6 +95,25 @@ def test_crowns_are_alike_on_both_sides_and_end_below_the_lips():
     assert down[np.flatnonzero(front > 0.5)[-1], 0] == pytest.approx(UPPER.shown, abs=1 * MM)
     assert brightness[200, 200] < 0.9 * brightness[200, 240], "a line parts the two in the middle"
     assert gum[0, 240] == 1 and gum[200, 240] == 0
+
+
+def test_a_tongue_lies_in_the_middle_and_is_darker_to_its_rim():
+    across, down = np.meshgrid(np.linspace(-0.8, 0.8, 161), np.linspace(-0.6, 0.6, 121))
+    brightness, there = tongue(across, down)
+    assert there == pytest.approx(there[:, ::-1]) and there[:, 0].max() == 0
+    assert np.ptp(down[there > 0.5]) == pytest.approx(2 * TONGUE[1], rel=0.1)
+    row = np.abs(down[:, 0] - LIES).argmin()
+    assert brightness[row, 100] > brightness[row, 120] > brightness[row, 130]
+
+
+def test_a_mouth_that_opens_wide_shows_a_tongue_redder_than_what_is_behind(model, plate, closed, fitted):
+    points = target(model, plate, fitted, jaw_drop(model))
+    teeth = teeth_of(closed)
+    with_it, inside = shown(teeth, points, plate.place)
+    without, _ = shown(replace(teeth, tongue=replace(teeth.tongue, share=0 * teeth.tongue.share)), points, plate.place)
+    there = inside & (np.abs(with_it.astype(int) - without).max(-1) > 8)
+    assert there.sum() > 0.1 * inside.sum()
+    assert with_it[there][:, 0].mean() > 1.3 * with_it[there][:, 1].mean()
 
 
 @pytest.mark.parametrize("which", ["plate", "closed"])

@@ -36,5 +36,6 @@ def test_a_photo_is_like_itself_and_unlike_others(view):
 def test_the_driver_is_compared_with_the_photo_as_well(view):
     photo, driver = view("AdamSchiff.jpg"), view("hallo_6.jpg")
     found = read(photo, photo, driver)["likeness-driver"]
-    assert found.value == pytest.approx(found.real) and found.value < 0.84
+    assert found.value == pytest.approx(found.real) and found.value < 0.84 and found.better == "lower"
+    assert read(photo, photo, photo)["likeness-driver"].better == "higher"  # one person
     assert read(photo, photo)["likeness-driver"].value is None
