@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Region = Literal["all", "pose", "expression", "lips", "eyes"]
 CALM_SHARE = 0.15  # share of a driver's frames, the least expressive, whose mean is its rest
 AJAR = 0.1  # head sizes between the lips that weigh as much against calm as one standard deviation of everything
-PLAUSIBLE = 3.5  # standard deviations beyond which an expression component is eased
+PLAUSIBLE = 3.5  # standard deviations, besides its own, beyond which an expression component is eased
 NEARLY_CLOSED, HALF_OPEN = 0.25, 0.6  # shares of an open eye at which it counts as closed, and from which it is followed as it is
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
@@ -39,8 +39,8 @@ TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement i
 OPEN_EYES, AWAKE = 80, 0.4  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
 PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
-LIVELY, LIVELY_S = 0.12, 0.4  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
-WIDE, NARROWS, WIDER = 1.85, 0.3, 0.15  # head sizes of a wide mouth; by how much it narrows per head size between its lips; room beyond
+LIVELY, LIVELY_S = 0.12, 4.0  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
+WIDE, NARROWS, MOSTLY = 2.0, 0.15, 95  # head sizes of the widest mouths; by how much they narrow per head size between the lips; percentile of moments that keep to it
 USUAL = 0.05  # head sizes by which mouths at ease differ from person to person
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 
@@ -200,15 +200,16 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     gains = {"lips": controls.mouth_gain, "eyes": controls.eyes_gain, "other": 1.0}
     gained = controls.expression_gain * sum(gain * change @ parts[name].T for name, gain in gains.items())
     wanted = rest + gained
+    lively = _liveliness(model, gained, times)
     if controls.relative and controls.anchor == "rest":
-        wanted = wanted - _liveliness(model, gained, times)[:, None] * (parts["lips"] @ _smile(model, rest - start))
+        wanted = wanted - lively[:, None] * (parts["lips"] @ _smile(model, rest - start))
     if controls.anchor != "source":  # what somebody did is plausible on their own face
-        wanted = eased(wanted, PLAUSIBLE)
+        wanted = eased(wanted, PLAUSIBLE + np.abs(rest))
     goal = np.column_stack([
         _lids(model, own, rest, driving, start, theirs, controls),
         _lips(model, own, rest, driving, start, start + gained, wanted, controls),
     ])  # fmt: skip
-    wanted = _matched(model, own, wanted, goal, _width(model, own, rest, wanted, goal[:, 2], controls))
+    wanted = _matched(model, own, wanted, goal, _wider(model, own, rest, wanted, goal[:, 2], lively, controls))
     if controls.region in ("lips", "eyes"):
         return mine[:, EXPRESSION] + (wanted - mine[:, EXPRESSION]) @ parts[controls.region].T
     return wanted
@@ -259,15 +260,15 @@ def _lips(model, own, rest, driving, start, theirs, wanted, controls):
     return now - follows * np.maximum(now - (1 + PART) * gap, 0)
 
 
-def _width(model, own, rest, wanted, gap, controls):
-    """(N,) head sizes by which the mouth shall be wider than wanted: narrower, where nobody's is so wide that is so open."""
+def _wider(model, own, rest, wanted, gap, lively, controls):
+    """(N,) head sizes by which the mouth shall be wider than wanted: narrower all along, as far as the driver's mouth moves,
+    where it would else get wider than mouths are that are so far open."""
     if own.ease is None or controls.anchor == "source":
         return np.zeros(len(wanted))
     row, (left, right) = width_row(model), MOUTH_CORNERS
     ease = float(own.ease[right, 0] - own.ease[left, 0])
-    now, most = ease + wanted @ row, np.maximum(WIDE, ease + rest @ row) - NARROWS * np.maximum(gap, 0)
-    over = np.maximum(now - most, 0)
-    return WIDER * np.tanh(over / WIDER) - over
+    most = max(WIDE, ease + float(rest @ row)) - NARROWS * np.maximum(gap, 0)
+    return -lively * max(float(np.percentile(ease + wanted @ row - most, MOSTLY)), 0)
 
 
 def _matched(model, own, wanted, goal, wider):

@@ -6,7 +6,6 @@ import pytest
 from styleheat_cli.engine.response import mouth as mouth_of
 from styleheat_cli.engine.retarget import (
     WIDE,
-    WIDER,
     Controls,
     eased,
     opening_rows,
@@ -207,17 +206,17 @@ def test_eyes_that_stay_shut_are_shut(model):
     assert np.abs((openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2]).max() < 0.02
 
 
-def test_no_mouth_gets_wider_than_mouths_are(model):
+def test_a_smile_gives_way_before_a_mouth_gets_wider_than_mouths_are(model):
     row = width_row(model)
     widens = row / (row @ row)
-    own = track(1).with_(ease=model.mean)
+    wide = 0.25 * (1 + np.sin(2 * np.pi * TIMES[:, None]))
+    smiling = track(1, expression=0.5 * widens).with_(ease=model.mean)
     ease = mouth_of(model.mean)[1]
-    for driver, most in ((0.2, None), (1.5, WIDE + WIDER)):
-        out = retarget(model, own, track(expression=driver * widens), TIMES, Controls(anchor="rest", relative=False))
-        width = ease + out.expression @ row
-        assert width == pytest.approx(ease + 0.2, abs=0.02) if most is None else 1.7 < width.max() <= most
-    smiling = track(1, expression=0.6 * widens).with_(ease=model.mean)
-    assert retarget(model, smiling, track(), TIMES).expression[0] @ row == pytest.approx(0.6, abs=0.01)
+    out = ease + retarget(model, smiling, track(expression=wide * widens), TIMES, Controls(anchor=0.75)).expression @ row
+    assert np.percentile(out, 90) < WIDE + 0.05 < ease + 0.5 + 0.5
+    assert np.corrcoef(out, wide[:, 0])[0, 1] > 0.85
+    still = ease + retarget(model, smiling, track(), TIMES).expression @ row
+    assert still == pytest.approx(ease + 0.5, abs=0.02)
 
 
 def test_shoulders_go_the_drivers_way_in_the_sources_head_sizes(model):
