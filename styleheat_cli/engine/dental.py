@@ -6,16 +6,15 @@ none, likely ones are drawn in the photo's own light and softness: the upper row
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from ..face.morphable import canonical
-from ..face.regions import INNER_LIPS
+from ..face.regions import CHIN, INNER_LIPS
 from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
 from .plate import EYES, Plate, drawn
-from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, light_in, plane_of, unmapped
+from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
 WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it shows upper teeth only, from the second a jaw too
@@ -32,30 +31,47 @@ NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of 
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 
+@dataclass(frozen=True)
+class Look:
+    """How teeth look in a picture: their colour (3,) RGB where so much light falls, the picture's blur in pixels, how much colour it has."""
+
+    ivory: np.ndarray
+    light: float
+    soft: float
+    colour: float
+
+    @property
+    def pink(self) -> np.ndarray:
+        """(3,) RGB of gums and tongue in the same light."""
+        return self.ivory * (PINK.mean() + self.colour * (PINK - PINK.mean()))
+
+
 def teeth_of(plate: Plate) -> Teeth:
     """The teeth that a crop shows, or likely ones where its mouth is closed."""
     outline = plate.landmarks[list(INNER_LIPS), :2]
     width = max(float(np.linalg.norm(outline[0] - outline[MIDDLE])), 1e-3)
     height = float(cv2.contourArea(outline.astype(np.float32))) / width
-    rim = canonical(plate.landmarks[None, list(INNER_LIPS)], np.array([plate.place[0]]), plate.place[1][None], plate.place[2][None])[0]
-    depth = float(rim[:, 2].mean())
+    depth = float(canonical_of(plate.place, plate.landmarks[list(INNER_LIPS)])[:, 2].mean())
+    chin = float(canonical_of(plate.place, plate.landmarks[[CHIN]])[0, 1])
     plane = plane_of(plate.place, depth)
     rim = unmapped(plane, outline)
-    line, ivory, jaw, there = rim[[5, 15]].mean(0), _ivory(plate), 0.0, 1.0
+    line, jaw, there = rim[[5, 15]].mean(0), 0.0, 1.0
+    look = Look(_ivory(plate), WELL, softness(plate), colourfulness(plate))
     lifts = height >= PARTED * plate.side / 512
     if lifts:
         upper = _seen(plate, outline)
-        there, ivory = _teethlike(_brightest(upper), ivory), _brightest(upper)
+        there = _teethlike(_brightest(upper), look.ivory)
+        look = replace(look, ivory=_brightest(upper), light=_lit(upper))
         upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
         jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
     else:
-        upper = _likely(plate, plane, line, UPPER, ivory)
-    lower = _likely(plate, plane, line, LOWER, BEHIND * ivory)
+        upper = _likely(plate, plane, line, UPPER, look)
+    lower = _likely(plate, plane, line, LOWER, replace(look, ivory=BEHIND * look.ivory))
     lower = replace(lower, share=there * (1 - jaw) * lower.share)
-    moist = _tongue(plate, plane, line, ivory)
+    moist = _tongue(plate, plane, line, look)
     moist = replace(moist, share=(1 - jaw) * moist.share)
     bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
-    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), bright, softness(plate), colourfulness(plate), jaw, lifts)
+    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), chin, bright, look.soft, look.colour, jaw, lifts)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -88,6 +104,12 @@ def _brightest(layer: Layer) -> np.ndarray:
     return np.percentile(pixels if len(pixels) else layer.patch.reshape(-1, 3), 85, axis=0)
 
 
+def _lit(layer: Layer) -> float:
+    """The light in which an open mouth is seen where it is brightest."""
+    light = layer.light[layer.share > 0.5]
+    return float(np.percentile(light, 85)) if len(light) else WELL
+
+
 def _teethlike(colour: np.ndarray, ivory: np.ndarray) -> float:
     """0 where the brightest (3,) in an open mouth is but a lip or a tongue, 1 where it is as bright and as pale as teeth (3,)."""
     bright = 2 * (colour.mean() / ivory.mean() - NO_TEETH) / (1 - NO_TEETH)
@@ -108,20 +130,20 @@ def _cavity(layer: Layer) -> float:
     return float(np.median(inside)) if len(inside) else 0.0
 
 
-def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, ivory: np.ndarray) -> Layer:
-    """A drawn row of teeth of such a colour (3,); line (2,): the middle of closed lips, in the plane."""
+def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, look: Look) -> Layer:
+    """A drawn row of teeth; line (2,): the middle of closed lips, in the plane."""
     way = 1 if row is UPPER else -1
     low, across, down = _places(plate, plane, line, row.widths.sum() + 2 * MM)
     brightness, gum, there = crowns(across, way * down, row)
-    shaded = brightness[..., None] ** RED ** colourfulness(plate) * ivory
-    return _drawn(plate, low, (1 - gum[..., None]) * shaded + gum[..., None] * _pink(plate, ivory), there)
+    shaded = brightness[..., None] ** RED**look.colour * look.ivory
+    return _drawn(low, (1 - gum[..., None]) * shaded + gum[..., None] * look.pink, there, look)
 
 
-def _tongue(plate: Plate, plane: np.ndarray, line: np.ndarray, ivory: np.ndarray) -> Layer:
-    """A drawn tongue, in the light in which teeth are of such a colour (3,)."""
+def _tongue(plate: Plate, plane: np.ndarray, line: np.ndarray, look: Look) -> Layer:
+    """A drawn tongue."""
     low, across, down = _places(plate, plane, line, TONGUE[0])
     brightness, there = tongue(across, down)
-    return _drawn(plate, low, brightness[..., None] ** RED ** colourfulness(plate) * _pink(plate, ivory), there)
+    return _drawn(low, brightness[..., None] ** RED**look.colour * look.pink, there, look)
 
 
 def _places(plate: Plate, plane: np.ndarray, line: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,16 +156,11 @@ def _places(plate: Plate, plane: np.ndarray, line: np.ndarray, half: float) -> t
     return low, *np.moveaxis(unmapped(plane, places) - line, -1, 0)
 
 
-def _drawn(plate: Plate, low: np.ndarray, colours: np.ndarray, share: np.ndarray) -> Layer:
+def _drawn(low: np.ndarray, colours: np.ndarray, share: np.ndarray, look: Look) -> Layer:
     """A layer (h, w, 3) as soft as the picture."""
-    soft = softness(plate)
-    patch = np.clip(cv2.GaussianBlur(colours, (0, 0), soft) + 0.5, 0, 255).astype(np.uint8)
-    return Layer(patch, cv2.GaussianBlur(share.astype(np.float32), (0, 0), soft), np.full(share.shape, WELL, np.float32), low)
-
-
-def _pink(plate: Plate, ivory: np.ndarray) -> np.ndarray:
-    """(3,) RGB of gums and tongue in the light in which teeth are of such a colour (3,)."""
-    return ivory * (PINK.mean() + colourfulness(plate) * (PINK - PINK.mean()))
+    patch = np.clip(cv2.GaussianBlur(colours, (0, 0), look.soft) + 0.5, 0, 255).astype(np.uint8)
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), look.soft)
+    return Layer(patch, share, np.full(share.shape, look.light, np.float32), low)
 
 
 def softness(plate: Plate) -> float:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..face.regions import INNER_LIPS
+from ..face.morphable import canonical
+from ..face.regions import CHIN, INNER_LIPS
 from .dentition import LOWER, MM
 from .heal import parted
 from .plate import drawn
@@ -24,7 +25,8 @@ RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall t
 MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
-MOST = 2.5 * MM  # that lower teeth show above the lip
+SHOWN = 5.0 * MM, 2.5 * MM  # that lower teeth show above the lip, at most and at least
+DROP, BITE = 1.6, 1.5 * MM  # by how much lower teeth go down with the chin, of which landmarks tell but a part; and from the start
 SEAM, SEAL = 0.6, 0.8  # brightness of the line along which lips meet, against the lips'; pixels at 512 of its blur
 
 Place = tuple[float, np.ndarray, np.ndarray]  # scale, R, shift of a head in pixels of the crop
@@ -45,7 +47,7 @@ class Layer:
 class Teeth:
     """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
-    (20, 2) and the height of the line along which they close; how bright they are in levels; the standard deviation of the
+    (20, 2), the height of the line along which they close and that of the chin; how bright they are in levels; the standard deviation of the
     picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw, and whether an
     upper lip that rises takes it along."""
 
@@ -56,6 +58,7 @@ class Teeth:
     depth: float
     rim: np.ndarray
     line: float
+    chin: float
     bright: float
     soft: float
     colour: float
@@ -67,6 +70,12 @@ def plane_of(place: Place, depth: float) -> np.ndarray:
     """(2, 3): canonical x, y at a depth -> pixels of the crop."""
     scale, turn, shift = place
     return np.column_stack([scale * turn[:2, :2], scale * depth * turn[:2, 2] + shift[:2]])
+
+
+def canonical_of(place: Place, points: np.ndarray) -> np.ndarray:
+    """(N, 3) pixels of the crop -> canonical space of a head at this place."""
+    scale, turn, shift = place
+    return canonical(points[None], np.array([scale]), turn[None], shift[None])[0]
 
 
 def unmapped(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -171,7 +180,8 @@ def _source_of(
     down = plane[:, 1] * max(float((bottom - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1]), LEAST)
     x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
     lip = float(unmapped(plane, target[INNER_LIPS[MIDDLE // 2], :2])[1])
-    jaw = max(lip - teeth.line + LOWER.shown - MOST, 0)
+    drop = DROP * float(canonical_of(place, target[[CHIN]])[0, 1] - teeth.chin) + BITE
+    jaw = np.clip(drop, *np.maximum(lip - teeth.line + LOWER.shown - np.array(SHOWN), 0))
     on_jaw = unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
     lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]

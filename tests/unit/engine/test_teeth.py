@@ -63,6 +63,17 @@ def test_lower_teeth_go_with_the_lower_lip(model, plate, closed, fitted):
     assert first[1] - first[0] == pytest.approx(lip[1] - lip[0], abs=1.5)
 
 
+def test_teeth_that_are_clenched_show_both_rows_and_a_dropped_jaw_parts_them(model, plate, closed, fitted):
+    teeth = teeth_of(closed)
+    alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share), tongue=replace(teeth.tongue, share=0 * teeth.tongue.share))
+    points, edges = target(model, plate, fitted, 0.6 * jaw_drop(model)), []
+    for drop in (0.0, 0.3):
+        points[152] = plate.place[0] * plate.place[1] @ [0, teeth.chin + drop, 0] + plate.place[2]
+        image, _ = shown(alone, points, plate.place)
+        edges.append(np.percentile(np.nonzero(image.max(-1) > 60)[0], 5))
+    assert 2.0 * MM < (edges[1] - edges[0]) / plate.place[0] < 3.5 * MM  # no farther than lips show
+
+
 def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate, fitted):
     teeth, brightest = teeth_of(plate), []
     for share in (0.0, -0.3, -0.5):
