@@ -180,7 +180,9 @@ def backward_map(
     return still + (mapped - still) * _rest(grid, resting), drawn
 
 
-def exact_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: int, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def exact_map(
+    source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: int, pixels: np.ndarray, resting: Borders = ALL_ROUND
+) -> tuple[np.ndarray, np.ndarray]:
     """Where single pixels (2, K: rows, columns) of the target crop come from, each by the triangle that is drawn over it.
 
     Returns (K, 2) float32 source x, y, and (K,) bool: whether there is a triangle.
@@ -189,7 +191,8 @@ def exact_map(source: np.ndarray, target: np.ndarray, faces: np.ndarray, side: i
     drawn = rasterised(corners, side)[pixels[0], pixels[1]]
     a, (y, x) = affine[drawn], pixels + np.float32(0.5)
     at = np.stack([a[:, 0] * x + a[:, 1] * y + a[:, 2], a[:, 3] * x + a[:, 4] * y + a[:, 5]], -1)
-    return np.clip(at, 0, side), drawn >= 0
+    still, moves = np.stack([x, y], -1), _rest(GRID, resting)[pixels[0] * GRID // side, pixels[1] * GRID // side]
+    return still + (np.clip(at, 0, side) - still) * moves, drawn >= 0
 
 
 def _surface(source: np.ndarray, target: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

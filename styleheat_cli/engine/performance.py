@@ -26,7 +26,7 @@ from .fitting import encoded, fitted, mouth_of
 from .heal import SIDE, Feature, heal, invert_mouth
 from .inversion import Inversion
 from .inverting import told
-from .mesh import Borders, Way, target_mesh, unfolded
+from .mesh import Way, target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .response import USUAL, Response, made_up_for, measured, mouth
 from .retarget import opening_rows
@@ -137,7 +137,7 @@ def make_stage(
     plate = make_plate(
         model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side), doubting=shot.clip.still
     )  # fmt: skip
-    plate = replace(plate, background=softened(plate.background, real), resting=going_on(real))
+    plate = replace(plate, background=softened(plate.background, real), inside=ends_of(real))
     if before is not None:
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
@@ -178,9 +178,10 @@ def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:
     return crop_image(np.ones(shape[:2], np.float32), crop, side, outside=0) > 0.99
 
 
-def going_on(real: np.ndarray) -> Borders:
-    """Beyond which of a crop's borders its frame goes on, real (S, S) bool what lies inside it: motion rests there."""
-    return tuple(bool(edge.any()) for edge in (real[0], real[-1], real[:, 0], real[:, -1]))
+def ends_of(real: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where the frame of a crop begins and ends, across and down, real (S, S) bool what lies inside it."""
+    places = (np.flatnonzero(real.any(axis)) for axis in (0, 1))
+    return tuple((float(each[0]), float(each[-1] + 1)) for each in places)
 
 
 def softened(image: np.ndarray, real: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
 from ..face.regions import CHIN, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from .completion import completed
-from .mesh import ALL_ROUND, Borders, source_mesh
+from .mesh import Borders, source_mesh
 
 FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
@@ -44,7 +44,7 @@ class Plate:
 
     person: the picture with the person's colours carried on beyond their outline, and lids over the eyes; background: with the person
     taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
-    place: (scale, R, shift) of the head; eyeballs: where they can be read; resting: the borders at which nothing moves;
+    place: (scale, R, shift) of the head; eyeballs: where they can be read; inside: where the frame begins and ends, from left to right and from top to bottom;
     whole: whether person and background move in one layer, as a hood or a dark room does not tell where the person ends.
     """
 
@@ -56,12 +56,18 @@ class Plate:
     vertices: np.ndarray
     place: tuple[float, np.ndarray, np.ndarray]
     eyeballs: tuple[Eyeball | None, Eyeball | None]
-    resting: Borders = ALL_ROUND
+    inside: tuple[tuple[float, float], tuple[float, float]] = ((0, np.inf), (0, np.inf))
     whole: bool = False
 
     @property
     def side(self) -> int:
         return len(self.image)
+
+    @property
+    def resting(self) -> Borders:
+        """The borders of the crop at which nothing moves: those beyond which the frame goes on."""
+        (left, right), (top, bottom) = self.inside
+        return top <= 0, bottom >= self.side, left <= 0, right >= self.side
 
 
 def make_plate(

@@ -21,6 +21,7 @@ STAIRS = 0.7  # pixels of blur that take the stairs from a tear
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
 LASHES = 0.5  # by how much that line darkens
+GIVES = 2.0  # pixels above a frame's bottom that stretch to fill one below it
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 
 
@@ -40,6 +41,7 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     source_at, _ = backward_map(plate.vertices, target, faces, side, resting=plate.resting)
     fine, torn = cv2.resize(source_at, (side, side), interpolation=cv2.INTER_LINEAR), _torn(source_at, side)
     pixels = _parted(fine, torn, plate, target, faces) if torn.any() else None
+    _kept_above(fine, source_at, plate.inside[1][1])
     fine -= 0.5
     person = cv2.remap(plate.person, fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     laid = person if plate.whole else _laid(person, plate, fine)
@@ -75,9 +77,26 @@ def _torn(source_at: np.ndarray, side: int) -> np.ndarray:
 def _parted(fine: np.ndarray, torn: np.ndarray, plate: Plate, target: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Gives each pixel of the map (S, S, 2) near a tear its exact source, in place; their rows and columns (2, K)."""
     pixels = np.array(np.nonzero(cv2.resize(torn.astype(np.uint8), fine.shape[1::-1], interpolation=cv2.INTER_NEAREST)))
-    exact, there = exact_map(plate.vertices, target, faces, len(fine), pixels)
+    exact, there = exact_map(plate.vertices, target, faces, len(fine), pixels, plate.resting)
     fine[pixels[0][there], pixels[1][there]] = exact[there]
     return pixels
+
+
+def _kept_above(fine: np.ndarray, source_at: np.ndarray, bottom: float) -> None:
+    """Keeps the map (S, S, 2), in place, above the frame's bottom: where shoulders rise, what is next to it stretches instead of
+    showing what lies below."""
+    side = len(fine)
+    if bottom >= side:
+        return
+    last = int(bottom * GRID / side) - 1
+    below = float(source_at[last, :, 1].max()) - (last + 0.5) * side / GRID
+    if below <= 0.01:
+        return
+    room = GIVES * below
+    part = fine[int(max(bottom - room - 2 * below, 0)) :, :, 1]
+    share = np.clip((part - bottom + room) / (room + below), 0, 1)
+    first = (room + below) / room
+    np.copyto(part, bottom - room + room * share * (first + (1 - first) * share), where=share > 0)
 
 
 def _changed(source_at: np.ndarray, side: int) -> np.ndarray:

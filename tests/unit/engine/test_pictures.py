@@ -9,7 +9,7 @@ from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import backward_map, target_mesh
 from styleheat_cli.engine.performance import softened
 from styleheat_cli.engine.plate import _carried_on, filled, make_plate
-from styleheat_cli.engine.synthesis import _parted, _torn, warped
+from styleheat_cli.engine.synthesis import _kept_above, _parted, _torn, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS
 
@@ -136,6 +136,20 @@ def _share_between(fine, torn):
     near = cv2.resize(torn.astype(np.uint8), (512, 512), interpolation=cv2.INTER_NEAREST)[:, 1:-1] > 0
     step = np.abs(np.diff(fine, axis=1)).max(-1)
     return float((np.minimum(step[:, 1:], step[:, :-1])[near] > 8).mean())
+
+
+def test_where_shoulders_rise_what_is_above_a_frames_bottom_stretches():
+    x, y = np.meshgrid(np.arange(512) + 0.5, np.arange(512) + 0.5)
+    plain = np.stack([x, y], -1).astype(np.float32)
+    coarse = cv2.resize(plain, (256, 256), interpolation=cv2.INTER_AREA) + np.float32([0, 20])
+    fine = plain + np.float32([0, 20])
+    _kept_above(fine, coarse, 400.0)
+    rows = fine[:, 7, 1]
+    assert rows[:400].max() <= 400 and (np.diff(rows[:400]) > 0.2).all()
+    assert rows[:330] == pytest.approx(y[:330, 7] + 20)
+    still = plain.copy()
+    _kept_above(still, coarse - np.float32([0, 20]), 400.0)
+    assert (still == plain).all()
 
 
 def test_hair_keeps_its_own_colour_where_it_is_mixed_with_the_background():
