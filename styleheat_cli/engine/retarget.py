@@ -42,6 +42,7 @@ PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parte
 LIVELY, LIVELY_S = 0.12, 4.0  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
 WIDE, NARROWS, MOSTLY = 2.0, 0.15, 95  # head sizes of the widest mouths; by how much they narrow per head size between the lips; percentile of moments that keep to it
 USUAL = 0.05  # head sizes by which mouths at ease differ from person to person
+LEASH = 1.5  # head sizes by which shoulders go another way than the head
 LARGEST = 0.25  # natural logarithm of the head's growth beyond which it is eased
 
 
@@ -81,7 +82,7 @@ def retarget(
         out[:, EXPRESSION] = _expression(model, own, mine, driving, theirs, anchor, controls, times)
     shoulders = own.shoulders_at(times)
     if controls.region in ("all", "pose"):
-        shoulders = _shoulders(own, out, driving, times, anchor, controls)
+        shoulders = _shoulders(own, mine, out, driving, times, anchor, controls)
     return own.with_(coeffs=out.astype(np.float32), times=np.asarray(times, np.float64), shoulders=shoulders, seen=None)
 
 
@@ -162,21 +163,23 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
     ])  # fmt: skip
 
 
-def _shoulders(own: MotionTrack, out: np.ndarray, driving: MotionTrack, times: np.ndarray, anchor: np.ndarray, controls: Controls):
+def _shoulders(own: MotionTrack, mine, out, driving: MotionTrack, times, anchor, controls: Controls) -> np.ndarray | None:
     """(N, 4) in pixels of the source's frame: the shoulders as they were, and the driver's way in its own head sizes, walked in
-    the source's; none where nobody followed them."""
-    mine, theirs = own.shoulders_at(times), driving.shoulders_at(times)
+    the source's, never far from the head's; none where nobody followed them."""
+    before, theirs = own.shoulders_at(times), driving.shoulders_at(times)
     if theirs is None:
-        return mine
+        return before
     moment = driving.with_(coeffs=anchor[None])
     way = controls.pose_gain * (theirs - _shoulders_then(driving, controls))
-    here = own.with_(coeffs=out).head_size[:, None]
+    head = own.with_(coeffs=out)
+    here = head.head_size[:, None]
+    with_head = (head.head_at - own.with_(coeffs=mine).head_at) / here
     way = np.column_stack([
-        eased(way[:, :2] / moment.head_size, controls.travel_limit) * here,
+        (with_head + eased(way[:, :2] / moment.head_size - with_head, LEASH)) * here,
         eased(way[:, 2:3], np.radians(controls.pose_limit_deg)),
         eased(way[:, 3:], LARGEST),
     ])  # fmt: skip
-    return (way if mine is None else mine + way).astype(np.float32)
+    return (way if before is None else before + way).astype(np.float32)
 
 
 def _shoulders_then(driving: MotionTrack, controls: Controls) -> np.ndarray:

@@ -5,6 +5,7 @@ import pytest
 
 from styleheat_cli.engine.response import mouth as mouth_of
 from styleheat_cli.engine.retarget import (
+    LEASH,
     WIDE,
     Controls,
     eased,
@@ -227,6 +228,13 @@ def test_shoulders_go_the_drivers_way_in_the_sources_head_sizes(model):
     assert out.shoulders[:, 0] == pytest.approx(2 * (way[:, 0] + 10), abs=0.01)  # a head size is 25 px there, 50 here
     assert out.shoulders[:, 1:] == pytest.approx(0)
     assert np.median(retarget(model, own, driving, TIMES).shoulders[:, 0]) == pytest.approx(0, abs=0.01)
+
+
+def test_shoulders_do_not_leave_the_head(model):
+    way = np.zeros((50, 4), np.float32)
+    way[:, 0] = np.linspace(0, 200, 50)  # eight head sizes
+    out = retarget(model, track(1), track().with_(shoulders=way), TIMES, Controls(anchor=0.0, **FREE))
+    assert 25 * LEASH < out.shoulders[:, 0].max() < 1.21 * 25 * LEASH and (np.diff(out.shoulders[:, 0]) >= 0).all()
 
 
 def test_shoulders_stay_where_only_a_face_is_followed_or_nobody_followed_them(model):
