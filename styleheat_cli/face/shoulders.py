@@ -19,9 +19,11 @@ from .regions import CHIN
 
 FACE = 96  # pixels of a face's height in the pictures that are compared
 BELOW, DEEP, WIDE = 0.12, 1.2, 1.3  # face heights: from how far under the chin, how deep, how far to the sides
+LEAST = 4  # rows of pixels that are to be seen of them
 PERSON = 0.7  # of the matte, from which a pixel is clothes and no wall
 POINTS, APART, CORNER = 80, 3, 0.02  # points at most, pixels between them, share of the best one's contrast
 ENOUGH, SHARE = 6, 0.35  # points at least that agree, and of all
+PAUSE = 4  # pictures for which nobody looks for more where too few were found
 AGREE = 1.5  # pixels by which points that agree may differ
 DOWN = 1.0  # face heights from the middle of a head's firm points to the one that is told
 WITH_HEAD = np.array([0.2, 0.3])
@@ -50,6 +52,7 @@ class Shoulders:
         self._middle: np.ndarray | None = None  # [2] the point that is told, in the first picture with the face
         self._before: tuple[np.ndarray, np.ndarray] | None = None  # the last picture with the face, and its points
         self._reference: _Reference | None = None
+        self._pause = 0  # pictures until a reference is looked for again
 
     def step(self, image: np.ndarray, face: np.ndarray | None) -> np.ndarray:
         """(4,) how the shoulders have moved since the first picture with the face; face (478, 3) or none, where they rest."""
@@ -66,9 +69,11 @@ class Shoulders:
     def _followed(self, image: np.ndarray, likely: np.ndarray) -> np.ndarray:
         """(2, 3) how they have moved, near what is likely: as seen from the reference, else from the picture before."""
         found = self._reference and _found(self._reference, image, likely)
-        if found is None:
+        self._pause -= 1
+        if found is None and self._pause < 0:
             self._reference = _reference(*self._before, self.moved)
             found = self._reference and _found(self._reference, image, likely)
+            self._pause = PAUSE if found is None else 0
         return likely if found is None else found
 
 
@@ -109,16 +114,12 @@ def _reference(image: np.ndarray, face: np.ndarray, moved: np.ndarray) -> _Refer
     high = np.round(middle + [2 * WIDE * size, 1.5 * DEEP * size]).astype(int).clip(0, image.shape[1::-1])
     window, scale = (*low, *high), min(FACE / size, 1.0)
     picture = _seen(image, window, scale)
-    mask = np.zeros(picture.shape, np.uint8)
-    top, bottom = (chin[1] + BELOW * size - low[1], chin[1] + DEEP * size - low[1])
-    left, right = (middle[0] - WIDE * size - low[0], middle[0] + WIDE * size - low[0])
-    inside = [slice(max(round(a * scale), 0), max(round(b * scale), 0)) for a, b in ((top, bottom), (left, right))]
-    if min(mask[inside[0], inside[1]].shape) < LOOK["winSize"][0] // 2:
+    across, down = ((np.arange(n) / scale + corner - at) / size for n, corner, at in zip(picture.shape[::-1], low, middle, strict=True))
+    below = ((down > BELOW) & (down < DEEP))[:, None] & (np.abs(across) < WIDE)
+    if below.any(1).sum() < LEAST:
         return None
-    person = matte(image[low[1] : high[1], low[0] : high[0]])
-    mask[inside[0], inside[1]] = 255
-    mask[cv2.resize(person, picture.shape[::-1], interpolation=cv2.INTER_AREA) < PERSON] = 0
-    points = cv2.goodFeaturesToTrack(picture, POINTS, CORNER, APART, mask=mask)
+    person = cv2.resize(matte(image[low[1] : high[1], low[0] : high[0]]), picture.shape[::-1], interpolation=cv2.INTER_AREA)
+    points = cv2.goodFeaturesToTrack(picture, POINTS, CORNER, APART, mask=(below & (person > PERSON)).astype(np.uint8))
     if points is None or len(points) < 2 * ENOUGH:
         return None
     return _Reference(picture, points.reshape(-1, 2), window, scale, moved)
