@@ -23,6 +23,7 @@ DOUBTFUL = 0.02  # share of a person that may be person, too, from which nobody 
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
 KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
 OWN, LEAST_OWN = (0.2, 0.5), 0.3  # of the matte: up to the first a pixel is the background's, from the second the person's; least share that is undone
+LIKE, SURE = 8.0, 0.97  # levels up to which a pixel is like what is behind the person, and of the matte, from which it may be
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -106,11 +107,13 @@ def repainted(plate: Plate, image: np.ndarray) -> Plate:
 
 def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
-    with what is behind them, what was mixed in is taken out again."""
+    with what is behind them, what was mixed in is taken out again; one that is like what is behind them is none of theirs."""
     behind = filled(image, _grown(alpha) < KNOWN).astype(np.float32)
-    own = behind + (image - behind) / np.maximum(alpha, LEAST_OWN)[..., None]
-    own = np.clip(own + 0.5, 0, 255).astype(np.uint8)
-    return _blended(own, filled(own, alpha > OWN[1]), np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1))
+    differs = image - behind
+    own = np.clip(behind + differs / np.maximum(alpha, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    beyond = np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1)
+    beyond = np.maximum(beyond, np.clip(2 - np.abs(differs).max(-1) / LIKE, 0, 1) * (alpha < SURE))
+    return _blended(own, filled(own, beyond == 0), beyond)
 
 
 def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
