@@ -18,12 +18,14 @@ class FakeEngine:
     def __init__(self):
         self.asked: list[tuple] = []
 
-    def motion_of(self, path, *, face="largest", start_s=None, end_s=None, on_missing_face="keep", smooth_s=0.0, progress=None):
+    def motion_of(
+        self, path, *, face="largest", start_s=None, end_s=None, on_missing_face="keep", smooth_s=0.0, progress=None, since=None
+    ):
         self.asked.append(("motion_of", Path(path).name, face, start_s, end_s, on_missing_face, smooth_s))
         if Path(path).suffix == ".safetensors":
             motion = read_motion(path)
             keep = (motion.times >= (start_s or 0)) & (motion.times < (np.inf if end_s is None else end_s))
-            return motion.with_(coeffs=motion.coeffs[keep], times=motion.times[keep])
+            return motion.of_rows(keep, motion.times[keep])
         clip = probe(path)
         return moving(np.array([float(f.time) for f in frames(clip, start_s, end_s)]), clip)
 
