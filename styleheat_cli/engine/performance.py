@@ -19,7 +19,7 @@ from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..face.shoulders import carried, middle_of
 from ..media.pixels import to_images
 from ..progress import Progress, silent
-from ..shot import POINTS, FaceTrack, Frame, MotionTrack, Shot
+from ..shot import ANGLES, POINTS, TRANSLATION, FaceTrack, Frame, MotionTrack, Shot
 from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
 from .dental import teeth_of
 from .fitting import encoded, fitted, mouth_of
@@ -45,6 +45,7 @@ CLOSED, CLOSING = 0.08, 0.3  # shares of the opening at ease at which lids meet,
 AROUND = np.ones((5, 5), np.uint8)  # pixels round painted ones that are pasted with them
 SETTLED = 2  # looks at a face until its points stay where they are
 STREAKS = (0.015, 0.06)  # sides of the square: blurs of what lies so far beyond a frame's border
+STAYS = 1e-4  # radians, or sides of the crop, by which a head that does not move may differ
 PASTE_RIM = 0.02  # share of the crop's side over which the pasted square fades out
 
 
@@ -135,7 +136,7 @@ def make_stage(
     if before is not None and _cut_between(shot, before.frame, frame):
         before = None
     plate = make_plate(
-        model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side), doubting=shot.clip.still
+        model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side), doubting=shot.clip.still and moves(shot)
     )  # fmt: skip
     plate = replace(plate, background=softened(plate.background, real), inside=ends_of(real))
     if before is not None:
@@ -176,6 +177,12 @@ def carried_over(before: Stage, crop: np.ndarray, side: int) -> np.ndarray:
 def within(shape: tuple[int, ...], crop: np.ndarray, side: int) -> np.ndarray:
     """(S, S) bool: which pixels of a crop lie inside its frame (H, W, ...)."""
     return crop_image(np.ones(shape[:2], np.float32), crop, side, outside=0) > 0.99
+
+
+def moves(shot: Shot) -> bool:
+    """Whether the head turns, or leaves its place, at any time."""
+    pose = slice(ANGLES.start, TRANSLATION.stop)
+    return not np.allclose(shot.motion.coeffs[:, pose], shot.own.coeffs[0, pose], atol=STAYS)
 
 
 def ends_of(real: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:

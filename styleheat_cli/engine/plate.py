@@ -23,7 +23,7 @@ DOUBTFUL = 0.02  # share of a person that may be person, too, from which nobody 
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
 KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
 OWN, LEAST_OWN = (0.2, 0.5), 0.3  # of the matte: up to the first a pixel is the background's, from the second the person's; least share that is undone
-LIKE, SURE = 8.0, 0.97  # levels up to which a pixel is like what is behind the person, and of the matte, from which it may be
+LIKE, SURE, SOFTLY = 8.0, 0.97, 0.04  # levels up to which a pixel is like what is behind the person; of the matte, from which it may be; sides
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -88,7 +88,7 @@ def make_plate(
     eyeballs = tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=_lidded(image if whole else _carried_on(image, alpha), landmarks, eyeballs),
+        person=_lidded(image if whole else _carried_on(image, alpha, landmarks[CHIN, 1]), landmarks, eyeballs),
         background=image if whole else _background(image, alpha, real, before),
         alpha=alpha,
         landmarks=landmarks,
@@ -101,18 +101,21 @@ def make_plate(
 
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
-    person = _lidded(image if plate.whole else _carried_on(image, plate.alpha), plate.landmarks, plate.eyeballs)
+    person = image if plate.whole else _carried_on(image, plate.alpha, plate.landmarks[CHIN, 1])
+    person = _lidded(person, plate.landmarks, plate.eyeballs)
     return replace(plate, image=image, person=person)
 
 
-def _carried_on(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _carried_on(image: np.ndarray, alpha: np.ndarray, chin: float) -> np.ndarray:
     """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
-    with what is behind them, what was mixed in is taken out again; one that is like what is behind them is none of theirs."""
+    with what is behind them, what was mixed in is taken out again; one beside the head, above the row `chin`, that is like what is
+    behind them is none of theirs."""
     behind = filled(image, _grown(alpha) < KNOWN).astype(np.float32)
     differs = image - behind
     own = np.clip(behind + differs / np.maximum(alpha, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
     beyond = np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1)
-    beyond = np.maximum(beyond, np.clip(2 - np.abs(differs).max(-1) / LIKE, 0, 1) * (alpha < SURE))
+    beside = (alpha < SURE) * np.clip((chin - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
+    beyond = np.maximum(beyond, np.clip(2 - np.abs(differs).max(-1) / LIKE, 0, 1) * beside)
     return _blended(own, filled(own, beyond == 0), beyond)
 
 

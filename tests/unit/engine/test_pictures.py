@@ -157,7 +157,7 @@ def test_hair_keeps_its_own_colour_where_it_is_mixed_with_the_background():
     alpha = np.broadcast_to(share, (256, 256)).copy()
     hair, wall = np.array([40.0, 30.0, 20.0]), np.array([200.0, 190.0, 180.0])
     image = np.round(alpha[..., None] * hair + (1 - alpha[..., None]) * wall).astype(np.uint8)
-    own = _carried_on(image, alpha)
+    own = _carried_on(image, alpha, 256.0)
     assert np.abs(own[:, 118:] - hair).max() < 12 and np.abs(own[:, :90] - hair).max() < 25
 
 
