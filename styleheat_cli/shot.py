@@ -96,7 +96,7 @@ class FaceTrack:
     crop: (T, 2, 3) float32, frame pixels -> unit square of the crop ([0, 1] both ways), smoothed in time.
     seen: (T,) bool; where False the row is held or interpolated from its neighbours.
     gaps: spans without the face; cuts: times at which the picture changes to another shot.
-    shoulders: (T, 4) float32, where they were followed: how they have moved since the first frame (face/shoulders.py).
+    shoulders: (T, 4) float32, where they were followed: their way, as face/shoulders.py tells it.
     """
 
     times: np.ndarray
@@ -135,7 +135,7 @@ class MotionTrack:
     identity: np.ndarray | None = None  # [K]: whose face moved
     ease: np.ndarray | None = None  # [478 3] canonical: that face without expression
     calm: np.ndarray | None = None  # [3]: openings of that face at ease, in head sizes: left eye, right eye, lips
-    shoulders: np.ndarray | None = None  # [T 4] how they have moved since they began (a source's: from where its picture has them)
+    shoulders: np.ndarray | None = None  # [T 4] their way (face/shoulders.py); a source's: from where its picture has them
     clip: Clip | None = None
     gaps: tuple[Span, ...] = ()
     cuts: tuple[float, ...] = ()

@@ -102,7 +102,8 @@ class _Level:
         return np.clip(twice + np.indices((self.side, self.side)).transpose(1, 2, 0) % 2, 0, self.side - 1)
 
     def search(self, cells: np.ndarray, found: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(G, G, 2) better patches, and (G, G) how far they are from those wanted, mean square of 255 levels."""
+        """(G, G, 2) better patches, and (G, G) how far they are from those wanted, mean square of 255 levels, and from their
+        place (`_strayed`)."""
         y, x = self.wanting.T
         wanted = _patches(cells)[y, x]
         best = found[y, x]

@@ -18,7 +18,7 @@ from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, canonical_of, light_in,
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
 WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it shows upper teeth only, from the second a jaw too
-CROWNS = 0.4  # head sizes above the line of closed lips up to which teeth are drawn
+CROWNS = 0.4  # head sizes above and below the line of closed lips within which teeth and tongue are drawn
 IVORY, TINT = np.array([1.09, 1.07, 1.02]), 0.3  # of teeth against the light; share of the skin's colour that they take on
 PINK = np.array([0.74, 0.45, 0.44])  # of gums and tongue, against teeth
 SHADED_WHITE, BRIGHTEST = 1.2, 238  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed

@@ -42,7 +42,7 @@ LOWER = Row(
 
 
 TONGUE = np.array([19.0, 11.0]) * MM  # half its width and height, as seen between the teeth
-LIES = -3.0 * MM  # its middle under the line of closed lips
+LIES = -3.0 * MM  # how far down from the line of closed lips its middle is
 GROOVE = 2.0 * MM
 
 

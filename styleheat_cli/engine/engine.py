@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SMOOTH_S = 0.05  # seconds over which a driver's motion is smoothed unless told otherwise
-HEAVY_S = 0.2  # ... its shoulders at least: what is heavy does not tremble
+HEAVY_S = 0.2  # ... and its shoulders at least: what is heavy does not tremble
 
 
 class Engine:
@@ -139,7 +139,8 @@ class Engine:
         self, path: Path, *, face: str | int = "largest", start_s: float | None = None, end_s: float | None = None,
         on_missing_face: str = "keep", smooth_s: float = SMOOTH_S, progress: Progress = silent, since: Shot | None = None,
     ) -> MotionTrack:  # fmt: skip
-        """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds.
+        """How the face in a video moves, or what a motion file says; smoothed without lag over `smooth_s` seconds, its shoulders, where
+        anything is smoothed, over HEAVY_S at least.
 
         since: another view of the same person in the same framing, from whose first picture the shoulders' way counts.
         """
@@ -278,7 +279,8 @@ def _shoulders(path: Path, since: Shot | None) -> Shoulders:
 
     shoulders = Shoulders()
     if since is not None:
-        image, scale = next(iter(frames(since.clip))).image, probe(path).width / since.clip.width
+        first = None if since.clip.still else float(since.face.times[0])
+        image, scale = next(iter(frames(since.clip, first))).image, probe(path).width / since.clip.width
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         shoulders.step(image, scale * np.asarray(since.face.landmarks[0]))
     return shoulders

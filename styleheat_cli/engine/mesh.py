@@ -1,7 +1,7 @@
 """The embedded family's motion generator: the morphable mesh moved from source to target, drawn as a backward flow.
 
-The face's 478 points are continued by rings over hair, ears and neck, which follow the head less the farther out (and
-the farther down) they lie and rest at the crop's border. Triangles are drawn far to near, so that what a turn hides
+The face's 478 points are continued by rings over hair, ears and neck, which follow the head less the farther out they lie,
+and below the chin the shoulders more and more; at a border of the crop beyond which the frame goes on all rests. Triangles are drawn far to near, so that what a turn hides
 is hidden; each pixel then knows by its triangle where in the source it came from.
 Source: the role of StyleHEAT's motion generator (Yin et al. 2022, section 3.2); the mesh in its place is our own.
 """
@@ -192,7 +192,7 @@ def exact_map(
     a, (y, x) = affine[drawn], pixels + np.float32(0.5)
     at = np.stack([a[:, 0] * x + a[:, 1] * y + a[:, 2], a[:, 3] * x + a[:, 4] * y + a[:, 5]], -1)
     still, moves = np.stack([x, y], -1), _rest(GRID, resting)[pixels[0] * GRID // side, pixels[1] * GRID // side]
-    return still + (np.clip(at, 0, side) - still) * moves, drawn >= 0
+    return (still + (np.clip(at, 0, side) - still) * moves).astype(np.float32), drawn >= 0
 
 
 def _surface(source: np.ndarray, target: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

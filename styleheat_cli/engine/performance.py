@@ -138,7 +138,8 @@ def make_stage(
     plate = make_plate(
         model, image, landmarks, fit, None if before else real, before and carried_over(before, crop, side), doubting=shot.clip.still and moves(shot)
     )  # fmt: skip
-    plate = replace(plate, background=softened(plate.background, real), inside=ends_of(real))
+    inside = ends_of(real) if shot.clip.still else plate.inside  # a clip's square may come and go at its frame's borders
+    plate = replace(plate, background=softened(plate.background, real), inside=inside)
     if before is not None:
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own

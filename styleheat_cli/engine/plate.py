@@ -110,7 +110,10 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, chin: float) -> np.ndarray
     """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
     with what is behind them, what was mixed in is taken out again; one beside the head, above the row `chin`, that is like what is
     behind them is none of theirs."""
-    behind = filled(image, _grown(alpha) < KNOWN).astype(np.float32)
+    known = _grown(alpha) < KNOWN
+    if not known.any():
+        return image
+    behind = filled(image, known).astype(np.float32)
     differs = image - behind
     own = np.clip(behind + differs / np.maximum(alpha, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
     beyond = np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1)

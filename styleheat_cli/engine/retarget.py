@@ -164,8 +164,8 @@ def _place(mine, theirs: MotionTrack, anchor: MotionTrack, controls: Controls) -
 
 
 def _shoulders(own: MotionTrack, mine, out, driving: MotionTrack, times, anchor, controls: Controls) -> np.ndarray | None:
-    """(N, 4) in pixels of the source's frame: the shoulders as they were, and the driver's way in its own head sizes, walked in
-    the source's, never far from the head's; none where nobody followed them."""
+    """(N, 4) in the source's frame: the shoulders as they were, and the driver's way in its own head sizes, walked in the
+    source's, never far from the head's; none where nobody followed them."""
     before, theirs = own.shoulders_at(times), driving.shoulders_at(times)
     if theirs is None:
         return before
@@ -220,7 +220,7 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
 
 def _liveliness(model: Morphable, change: np.ndarray, times: np.ndarray) -> np.ndarray:
     """(N,) in [0, 1): the share of a photo's own smile that gives way to a driver whose mouth moves."""
-    moved = smooth(_moved(model, change), times, LIVELY_S)
+    moved = np.maximum(smooth(_moved(model, change), times, LIVELY_S), 0)  # lines that are fitted go below it
     return moved**2 / (moved**2 + LIVELY**2)
 
 

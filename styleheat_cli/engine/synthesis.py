@@ -61,9 +61,9 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     return Warped(image, changed, source_at)
 
 
-def _laid(person: np.ndarray, plate: Plate, source_at: np.ndarray) -> np.ndarray:
+def _laid(person: np.ndarray, plate: Plate, fine: np.ndarray) -> np.ndarray:
     """(S, S, 3) uint8: the moved person over their still background."""
-    alpha = cv2.remap(plate.alpha, source_at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
 
 
@@ -89,13 +89,13 @@ def _kept_above(fine: np.ndarray, source_at: np.ndarray, bottom: float) -> None:
     if bottom >= side:
         return
     last = int(bottom * GRID / side) - 1
-    below = float(source_at[last, :, 1].max()) - (last + 0.5) * side / GRID
-    if below <= 0.01:
+    below = np.maximum(source_at[last, :, 1] - (last + 0.5) * side / GRID, 0)
+    if below.max() <= 0.01:
         return
-    room = GIVES * below
-    part = fine[int(max(bottom - room - 2 * below, 0)) :, :, 1]
+    below = cv2.resize(cv2.blur(below[None], (9, 1)), (side, 1), interpolation=cv2.INTER_LINEAR) + 1e-3
+    room, first = GIVES * below, 1 + 1 / GIVES
+    part = fine[int(max(bottom - (GIVES + 2) * below.max(), 0)) :, :, 1]
     share = np.clip((part - bottom + room) / (room + below), 0, 1)
-    first = (room + below) / room
     np.copyto(part, bottom - room + room * share * (first + (1 - first) * share), where=share > 0)
 
 

@@ -47,7 +47,7 @@ class Layer:
 class Teeth:
     """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
-    (20, 2), the height of the line along which they close and that of the chin; how bright they are in levels; the standard deviation of the
+    (20, 2) and the height of the line along which they close; the canonical height of the chin; how bright they are in levels; the standard deviation of the
     picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw, and whether an
     upper lip that rises takes it along."""
 
@@ -172,7 +172,7 @@ def _source_of(
     teeth: Teeth, target: np.ndarray, place: Place, low: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(h, w, 2) float32: where in the source crop each pixel of the target's mouth lies; (h, w): how far down its opening;
-    (h, w, 2): where if it were on the jaw, which follows the lower lip."""
+    (h, w, 2): where if it were on the jaw, which goes down with the chin and shows some of its teeth above the lower lip."""
     plane = plane_of(place, teeth.depth)
     skull = teeth.rim @ plane[:, :2].T + plane[:, 2]
     upper, lower = (target[list(lip), :2].mean(0) for lip in (UPPER_LIP, LOWER_LIP))

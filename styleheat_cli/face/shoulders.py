@@ -1,8 +1,8 @@
 """How what is below a head moves: points on clothes, followed from one picture to the others of a shot.
 
-Shoulders are moved, tilted and made larger, as one: four numbers, x and y in pixels of a point between them (`DOWN` below
-the head), roll in radians, clockwise, and the natural logarithm of their growth. Where too few points are seen they go
-some of the head's way, as people's do.
+Shoulders are moved, tilted and made larger, as one: four numbers since the first picture with the face, x and y in pixels of
+the frame of a point between them (`DOWN` below the head), roll in radians, clockwise, and the natural logarithm of their growth.
+Where too few points are seen they go some of the head's way, as people's do, and at a cut all of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FACE = 96  # pixels of a face's height in the pictures that are compared
 BELOW, DEEP, WIDE = 0.12, 1.2, 1.3  # face heights: from how far under the chin, how deep, how far to the sides
 LEAST = 4  # rows of pixels that are to be seen of them
 PERSON = 0.7  # of the matte, from which a pixel is clothes and no wall
-POINTS, APART, CORNER = 80, 3, 0.02  # points at most, pixels between them, share of the best one's contrast
+MOST, APART, CORNER = 80, 3, 0.02  # points at most, pixels between them, share of the best one's contrast
 ENOUGH, SHARE = 6, 0.35  # points at least that agree, and of all
 PAUSE = 4  # pictures for which nobody looks for more where too few were found
 AGREE = 1.5  # pixels by which points that agree may differ
@@ -35,12 +35,14 @@ LOOK = {"winSize": (15, 15), "maxLevel": 2, "criteria": (cv2.TERM_CRITERIA_COUNT
 
 @dataclass(frozen=True)
 class _Reference:
-    """The picture that later ones are compared with: its points (N, 2), window and scale, and how (2, 3) its shoulders have moved."""
+    """The picture that later ones are compared with: its points (N, 2), window, scale and face's height in pixels of the frame, and
+    how (2, 3) its shoulders have moved."""
 
     picture: np.ndarray
     points: np.ndarray
     window: tuple[int, int, int, int]
     scale: float
+    size: float
     moved: np.ndarray
 
 
@@ -53,14 +55,17 @@ class Shoulders:
         self._before: tuple[np.ndarray, np.ndarray] | None = None  # the last picture with the face, and its points
         self._reference: _Reference | None = None
         self._pause = 0  # pictures until a reference is looked for again
+        self._cut = False  # since the last picture with the face
 
-    def step(self, image: np.ndarray, face: np.ndarray | None) -> np.ndarray:
-        """(4,) how the shoulders have moved since the first picture with the face; face (478, 3) or none, where they rest."""
-        if face is None:
-            self._before = self._reference = None
-        else:
+    def step(self, image: np.ndarray, face: np.ndarray | None, cut: bool = False) -> np.ndarray:
+        """(4,) how the shoulders have moved; face (478, 3) or none, where they rest; cut: whether another shot may begin here."""
+        self._cut |= cut
+        if face is not None:
             if self._before is not None:
-                self.moved = self._followed(image, _shifted(self.moved, WITH_HEAD * (_head(face) - _head(self._before[1]))))
+                way = _head(face) - _head(self._before[1])
+                self.moved = _shifted(self.moved, way) if self._cut else self._followed(image, _shifted(self.moved, WITH_HEAD * way))
+            if self._cut:
+                self._reference, self._cut = None, False
             if self._middle is None:
                 self._middle = middle_of(face)
             self._before = image, face
@@ -119,14 +124,16 @@ def _reference(image: np.ndarray, face: np.ndarray, moved: np.ndarray) -> _Refer
     if below.any(1).sum() < LEAST:
         return None
     person = cv2.resize(matte(image[low[1] : high[1], low[0] : high[0]]), picture.shape[::-1], interpolation=cv2.INTER_AREA)
-    points = cv2.goodFeaturesToTrack(picture, POINTS, CORNER, APART, mask=(below & (person > PERSON)).astype(np.uint8))
+    points = cv2.goodFeaturesToTrack(picture, MOST, CORNER, APART, mask=(below & (person > PERSON)).astype(np.uint8))
     if points is None or len(points) < 2 * ENOUGH:
         return None
-    return _Reference(picture, points.reshape(-1, 2), window, scale, moved)
+    return _Reference(picture, points.reshape(-1, 2), window, scale, size, moved)
 
 
 def _found(reference: _Reference, image: np.ndarray, likely: np.ndarray) -> np.ndarray | None:
     """(2, 3) how the shoulders have moved in another picture, if enough of their points agree."""
+    if image.shape[0] < reference.window[3] or image.shape[1] < reference.window[2]:
+        return None
     now, low = _seen(image, reference.window, reference.scale), np.array(reference.window[:2])
     before = reference.points / reference.scale + low
     since = _chained(cv2.invertAffineTransform(reference.moved), likely)
@@ -142,7 +149,7 @@ def _found(reference: _Reference, image: np.ndarray, likely: np.ndarray) -> np.n
     if agree is None or agree.sum() < max(ENOUGH, SHARE * len(seen)):
         return None
     kept = np.flatnonzero(seen)[agree.ravel() > 0]
-    return _chained(reference.moved, _carrying(before[kept], after[kept], FIRM * FACE / reference.scale))
+    return _chained(reference.moved, _carrying(before[kept], after[kept], FIRM * reference.size))
 
 
 def _carrying(before: np.ndarray, after: np.ndarray, firm: float) -> np.ndarray:

@@ -61,19 +61,20 @@ def track(frames: Iterable[Frame], *, select: Select | str = "largest", height: 
                 raise _missing(file, frame, follower.why)
             kept.add(frame, points, follower.why)
             if shoulders is not None:
-                kept.shoulders.append(shoulders.step(frame.image, points))
+                kept.shoulders.append(shoulders.step(frame.image, points, follower.cut))
     if all(kept.why):
         raise _nowhere(file, kept, height, width)
     return kept.finish(follower.picture.changes, hold=on_missing == "hold")
 
 
 class Follower:
-    """Finds the chosen person in one frame after the other. `why` says why the last one had no face."""
+    """Finds the chosen person in one frame after the other. `why` says why the last one had no face, `cut` whether another shot may
+    begin with it."""
 
     def __init__(self, landmarker: Landmarker, select: Select | str, file: Path):
         self.landmarker, self.select, self.file = landmarker, select, file
         self.person, self.picture = Person(), Picture()
-        self.why = ""
+        self.why, self.cut = "", False
         self._last: np.ndarray | None = None
         self._known: tuple[np.ndarray, float] | None = None  # where last seen in this shot, and when
         self._search_at, self._pause = -np.inf, FIRST_PAUSE_S
@@ -82,7 +83,8 @@ class Follower:
         """(478, 3) points of the person in this frame, None where they are not seen."""
         before, self._last, self.why = self._last, None, "no face"
         ways = [self._continue, self._search]
-        if self.picture.suspect(frame.image):
+        self.cut = self.picture.suspect(frame.image)
+        if self.cut:
             self._known, self._search_at = None, -np.inf
             ways.reverse()
         for way in ways:

@@ -20,15 +20,15 @@ from .container import check_readable
 from .output import part_of
 
 FORMAT = "styleheat-motion"
-VERSION = 1
+VERSION = 2
 SPACES = ("landmark", "bfm")
 LONGEST_HEADER = 1 << 20  # bytes; ours has a few hundred
 LONGEST_FILE = 1 << 30  # bytes: ten hours at 50 fps
 HINT = "make it anew with: styleheat motion VIDEO -o MOTION.safetensors"
 
 Migration = Callable[[dict[str, str], dict[str, np.ndarray]], tuple[dict[str, str], dict[str, np.ndarray]]]
-MIGRATIONS: dict[int, Migration] = {}
-"""From a version of the file to the next one: each takes and gives (notes, arrays)."""
+MIGRATIONS: dict[int, Migration] = {1: lambda notes, arrays: (notes, arrays)}
+"""From a version of the file to the next one: each takes and gives (notes, arrays). What 2 adds (`ease`, `shoulders`) 1 had not."""
 
 
 def write_motion(path: Path | str, motion: MotionTrack) -> None:

@@ -222,11 +222,11 @@ def test_a_smile_gives_way_before_a_mouth_gets_wider_than_mouths_are(model):
 
 def test_shoulders_go_the_drivers_way_in_the_sources_head_sizes(model):
     way = np.zeros((50, 4), np.float32)
-    way[:, 0], way[:, 2] = np.linspace(-10, 10, 50), 0.05
+    way[:, 0], way[:, 2], way[:, 3] = np.linspace(-10, 10, 50), np.linspace(0, 0.1, 50), np.linspace(0.1, 0, 50)
     own, driving = track(1, place=[0, 0, 0.5]), track().with_(shoulders=way)
     out = retarget(model, own, driving, TIMES, Controls(anchor=0.0, **FREE))
     assert out.shoulders[:, 0] == pytest.approx(2 * (way[:, 0] + 10), abs=0.01)  # a head size is 25 px there, 50 here
-    assert out.shoulders[:, 1:] == pytest.approx(0)
+    assert out.shoulders[:, 1:] == pytest.approx(way[:, 1:] - way[0, 1:], abs=1e-6)
     assert np.median(retarget(model, own, driving, TIMES).shoulders[:, 0]) == pytest.approx(0, abs=0.01)
 
 

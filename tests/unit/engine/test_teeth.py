@@ -52,7 +52,7 @@ def test_they_stay_on_the_skull_and_between_the_lips_while_the_jaw_drops(request
 
 def test_lower_teeth_go_with_the_lower_lip(model, plate, closed, fitted):
     teeth = teeth_of(closed)
-    alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share))
+    alone = replace(teeth, upper=replace(teeth.upper, share=0 * teeth.upper.share), tongue=replace(teeth.tongue, share=0 * teeth.tongue.share))
     first, lip = [], []
     for share in (0.6, 0.9):
         points = target(model, plate, fitted, share * jaw_drop(model))

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from styleheat_cli.face.align import RIGID
 from styleheat_cli.face.shoulders import DOWN, WITH_HEAD, Shoulders, carried, middle_of
 
 
@@ -70,9 +71,37 @@ def test_without_a_face_they_rest(portrait):
     assert shoulders.step(moved(image, (40, 0)), None) == pytest.approx(there)
 
 
+def test_what_moves_while_the_face_is_missed_is_found_again(portrait):
+    image, face = portrait
+    shoulders = Shoulders()
+    shoulders.step(image, face)
+    for way in range(1, 10):
+        seen = None if way % 3 == 0 else face + [3 * way, 0, 0]
+        told = shoulders.step(moved(image, (3 * way, 0)), seen)
+    assert told[0] == pytest.approx(24, abs=0.5)  # the ninth was missed
+    assert shoulders.step(moved(image, (30, 0)), face + [30, 0, 0])[0] == pytest.approx(30, abs=0.5)
+
+
+def test_at_a_cut_they_come_with_the_head(portrait):
+    image, face = portrait
+    shoulders = Shoulders()
+    shoulders.step(image, face)
+    other = np.ascontiguousarray(image[:, ::-1])
+    shoulders.step(other, None, cut=True)
+    assert shoulders.step(other, face + [90, 0, 0])[0] == pytest.approx(90, abs=0.1)
+    assert shoulders.step(moved(other, (4, 0)), face + [94, 0, 0])[0] == pytest.approx(94, abs=0.5)
+
+
+def test_a_smaller_picture_is_no_reason_to_fail(portrait):
+    image, face = portrait
+    shoulders = Shoulders()
+    shoulders.step(image, face)
+    assert np.isfinite(shoulders.step(image[:450], face)).all()
+
+
 def test_points_are_carried_round_the_one_that_is_told(portrait):
     middle = middle_of(portrait[1])
-    assert middle[1] - portrait[1][152, 1] == pytest.approx(0, abs=1.0 * DOWN * 160)
+    assert middle[1] == pytest.approx(portrait[1][list(RIGID), 1].mean() + DOWN * 160)
     way = np.array([5.0, -3.0, np.pi / 2, np.log(2)])
     assert carried(middle[None], middle, way)[0] == pytest.approx(middle + [5, -3])
     assert carried(middle[None] + [10, 0], middle, way)[0] == pytest.approx(middle + [5, -3] + [0, 20])  # clockwise, as seen

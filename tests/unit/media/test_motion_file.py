@@ -67,7 +67,7 @@ def test_the_header_tells_where_it_came_from(tmp_path):
     path = tmp_path / "m.safetensors"
     write_motion(path, motion())
     notes = motion_notes(path)
-    assert notes["format"] == "styleheat-motion" and notes["version"] == "1" and notes["styleheat"] == __version__
+    assert notes["format"] == "styleheat-motion" and notes["version"] == str(motion_file.VERSION) and notes["styleheat"] == __version__
     assert (notes["source"], notes["fps"], notes["source_digest"]) == ("böb 1.mp4", "30000/1001", "ab" * 32)
     assert motion_fps(path) == Fraction(30000, 1001)
 
