@@ -9,6 +9,7 @@ import pytest
 
 HEAVY = ("torch", "mediapipe", "av", "cv2", "numpy", "scipy", "librosa", "insightface", "skimage")
 LONGEST_S = 0.4
+LIBRARIES, LIBRARIES_S = "import pydantic.types, typer.rich_utils, rich.markdown, yaml", 0.165  # seconds, on a machine at ease
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["reenact", "--help"], ["reenact"], ["run", "no.yaml"]])
@@ -23,14 +24,21 @@ def test_nothing_heavy_is_loaded(arguments):
 
 
 def test_help_takes_less_than_four_tenths_of_a_second():
-    """Processor time, the best of eight: what the machine does besides is not ours."""
+    """Processor time, the best of eight: what the machine does besides is not ours. On a slower machine it may take as much
+    longer as the libraries that draw the help do."""
+    ours = _least([sys.executable, "-m", "styleheat_cli", "--help"])
+    assert ours < LONGEST_S or ours < LONGEST_S / LIBRARIES_S * _least([sys.executable, "-c", LIBRARIES])
+
+
+def _least(command):
+    """The least processor time of eight runs, in seconds."""
     taken = []
     for _ in range(8):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "styleheat_cli", "--help"], capture_output=True, check=True)
+        subprocess.run(command, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(taken) < LONGEST_S, taken
+    return min(taken)
 
 
 @pytest.mark.parametrize("settings", [{"LC_ALL": "C"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}, {"COLUMNS": "40"}, {"HOME": "/nowhere"}])
