@@ -84,12 +84,13 @@ def make_plate(
     """
     likely, alpha = person_alpha(image, landmarks)
     whole = doubting and _doubt(likely, alpha, landmarks, real) > DOUBTFUL
+    wall = None if whole else _wall(image, alpha)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
     eyeballs = tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=_lidded(image if whole else _carried_on(image, alpha, landmarks[CHIN, 1]), landmarks, eyeballs),
-        background=image if whole else _background(image, alpha, real, before),
+        person=_lidded(image if whole else _carried_on(image, alpha, wall, landmarks[CHIN, 1]), landmarks, eyeballs),
+        background=image if whole else _background(image, wall, real, before),
         alpha=alpha,
         landmarks=landmarks,
         vertices=source_mesh(model, landmarks, fit),
@@ -101,19 +102,24 @@ def make_plate(
 
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
-    person = image if plate.whole else _carried_on(image, plate.alpha, plate.landmarks[CHIN, 1])
+    person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks[CHIN, 1])
     person = _lidded(person, plate.landmarks, plate.eyeballs)
     return replace(plate, image=image, person=person)
 
 
-def _carried_on(image: np.ndarray, alpha: np.ndarray, chin: float) -> np.ndarray:
+def _wall(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is behind the person: its colours, (S, S, 3) uint8, carried on smoothly behind them, and the matte made a little larger."""
+    grown = _grown(alpha)
+    return filled(image, grown < KNOWN), grown
+
+
+def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np.ndarray], chin: float) -> np.ndarray:
     """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
     with what is behind them, what was mixed in is taken out again; one beside the head, above the row `chin`, that is like what is
     behind them is none of theirs."""
-    known = _grown(alpha) < KNOWN
-    if not known.any():
+    if not (wall[1] < KNOWN).any():
         return image
-    behind = filled(image, known).astype(np.float32)
+    behind = wall[0].astype(np.float32)
     differs = image - behind
     own = np.clip(behind + differs / np.maximum(alpha, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
     beyond = np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1)
@@ -135,16 +141,16 @@ def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball |
     return person
 
 
-def _background(image: np.ndarray, alpha: np.ndarray, real: np.ndarray | None, before: np.ndarray | None) -> np.ndarray:
+def _background(
+    image: np.ndarray, wall: tuple[np.ndarray, np.ndarray], real: np.ndarray | None, before: np.ndarray | None
+) -> np.ndarray:
     """(S, S, 3) uint8: the picture without the person."""
-    grown = _grown(alpha)
+    hidden, grown = wall
     known = grown < KNOWN
     if before is not None and known.any() and cv2.absdiff(image, before)[known].mean() < STANDS:
         hidden = before
     elif real is not None:
-        hidden = completed(image, known, real, filled(image, known))
-    else:
-        hidden = filled(image, known)
+        hidden = completed(image, known, real, hidden)
     return _blended(image, hidden, np.clip(30 * grown, 0, 1))
 
 

@@ -8,7 +8,7 @@ from styleheat_cli.engine import Engine, performance
 from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import backward_map, target_mesh
 from styleheat_cli.engine.performance import softened
-from styleheat_cli.engine.plate import _carried_on, filled, make_plate
+from styleheat_cli.engine.plate import _carried_on, _wall, filled, make_plate
 from styleheat_cli.engine.synthesis import _kept_above, _parted, _torn, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS
@@ -157,7 +157,7 @@ def test_hair_keeps_its_own_colour_where_it_is_mixed_with_the_background():
     alpha = np.broadcast_to(share, (256, 256)).copy()
     hair, wall = np.array([40.0, 30.0, 20.0]), np.array([200.0, 190.0, 180.0])
     image = np.round(alpha[..., None] * hair + (1 - alpha[..., None]) * wall).astype(np.uint8)
-    own = _carried_on(image, alpha, 256.0)
+    own = _carried_on(image, alpha, _wall(image, alpha), 256.0)
     assert np.abs(own[:, 118:] - hair).max() < 12 and np.abs(own[:, :90] - hair).max() < 25
 
 
