@@ -188,6 +188,11 @@ class MotionTrack:
         share = ((times - self.times[before]) / np.where(step > 0, step, 1)).clip(0, 1)[:, None]
         return ((1 - share) * self.coeffs[before] + share * self.coeffs[after]).astype(np.float32)
 
+    @property
+    def known(self) -> np.ndarray:
+        """(T,) bool: the rows in which the face was seen; all where it never was or nobody said."""
+        return np.ones(len(self.coeffs), bool) if self.seen is None or not self.seen.any() else self.seen
+
     def shoulders_at(self, times: np.ndarray) -> np.ndarray | None:
         """(N, 4): the shoulders at these seconds, linear between frames; none where nobody followed them."""
         if self.shoulders is None:

@@ -87,10 +87,9 @@ def _anchor(model: Morphable, own: MotionTrack, driving: MotionTrack, controls: 
         return numbers(model, own, own.times[:1])[0]
     if controls.anchor != "rest":
         return driving.reading.bfm.at(np.array([float(controls.anchor)]))[0]
-    seen = driving.seen if driving.seen is not None and driving.seen.any() else np.ones(len(driving.times), bool)
-    rows = driving.reading.bfm.at(driving.times[seen])
+    rows = driving.reading.bfm.at(driving.times[driving.known])
     anchor = np.median(rows, axis=0)
-    anchor[EXPRESSION] = rows[calm_rows(model, driving.expression[seen]), EXPRESSION].mean(0)
+    anchor[EXPRESSION] = rows[calm_rows(model, driving.expression[driving.known]), EXPRESSION].mean(0)
     return anchor
 
 

@@ -172,9 +172,7 @@ def backward_map(
     drawn = rasterised(corners * (grid / side), grid)
     centres = ((np.arange(grid) + 0.5) * (side / grid)).astype(np.float32)
     x, y = np.broadcast_to(centres, (grid, grid)), np.broadcast_to(centres[:, None], (grid, grid))
-    a = np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6)
-    mapped = np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
-    mapped = np.clip(mapped, 0, side)
+    mapped = np.clip(_mapped(np.take(affine, drawn.ravel(), axis=0).reshape(grid, grid, 6), x, y), 0, side)
     still = np.stack([x, y], -1)
     mapped[drawn < 0] = still[drawn < 0]
     return still + (mapped - still) * _rest(grid, resting), drawn
@@ -189,10 +187,15 @@ def exact_map(
     """
     corners, affine = _surface(source, target, faces)
     drawn = rasterised(corners, side)[pixels[0], pixels[1]]
-    a, (y, x) = affine[drawn], pixels + np.float32(0.5)
-    at = np.stack([a[:, 0] * x + a[:, 1] * y + a[:, 2], a[:, 3] * x + a[:, 4] * y + a[:, 5]], -1)
+    y, x = pixels + np.float32(0.5)
+    at = _mapped(affine[drawn], x, y)
     still, moves = np.stack([x, y], -1), _rest(GRID, resting)[pixels[0] * GRID // side, pixels[1] * GRID // side]
     return (still + (np.clip(at, 0, side) - still) * moves).astype(np.float32), drawn >= 0
+
+
+def _mapped(a: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(..., 2): places (...) under affine maps a (..., 6)."""
+    return np.stack([a[..., 0] * x + a[..., 1] * y + a[..., 2], a[..., 3] * x + a[..., 4] * y + a[..., 5]], -1)
 
 
 def _surface(source: np.ndarray, target: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

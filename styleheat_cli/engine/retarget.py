@@ -25,6 +25,7 @@ from ..face.regions import (
 )  # fmt: skip
 from ..face.smooth import smooth
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
+from .response import mouth
 
 log = logging.getLogger(__name__)
 
@@ -188,8 +189,7 @@ def _shoulders_then(driving: MotionTrack, controls: Controls) -> np.ndarray:
         return np.zeros(4)  # they count from its picture
     if controls.anchor != "rest":
         return driving.shoulders_at(np.array([float(controls.anchor)]))[0]
-    seen = driving.seen if driving.seen is not None and driving.seen.any() else slice(None)
-    return np.median(driving.shoulders[seen], axis=0)
+    return np.median(driving.shoulders[driving.known], axis=0)
 
 
 def _expression(model, own, mine, driving, theirs, anchor, controls, times):
@@ -268,8 +268,7 @@ def _wider(model, own, rest, wanted, gap, lively, controls):
     where it would else get wider than mouths are that are so far open."""
     if own.ease is None or controls.anchor == "source":
         return np.zeros(len(wanted))
-    row, (left, right) = width_row(model), MOUTH_CORNERS
-    ease = float(own.ease[right, 0] - own.ease[left, 0])
+    row, ease = width_row(model), float(mouth(own.ease)[1])
     most = max(WIDE, ease + float(rest @ row)) - NARROWS * np.maximum(gap, 0)
     return -lively * max(float(np.percentile(ease + wanted @ row - most, MOSTLY)), 0)
 
@@ -283,7 +282,7 @@ def _matched(model, own, wanted, goal, wider):
 
 def _seen(motion: MotionTrack) -> np.ndarray:
     """(K, 73) the rows in which the face was seen; all where it never was or nobody said."""
-    return motion.coeffs if motion.seen is None or not motion.seen.any() else motion.coeffs[motion.seen]
+    return motion.coeffs[motion.known]
 
 
 def with_quick_lids(model: Morphable, raw: MotionTrack, smooth: MotionTrack) -> MotionTrack:
