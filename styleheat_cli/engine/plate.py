@@ -22,8 +22,10 @@ SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such
 DOUBTFUL = 0.02  # share of a person that may be person, too, from which nobody knows where they end
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
 KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
-OWN, LEAST_OWN = (0.2, 0.5), 0.3  # of the matte: up to the first a pixel is the background's, from the second the person's; least share that is undone
-LIKE, SURE, SOFTLY = 8.0, 0.97, 0.04  # levels up to which a pixel is like what is behind the person; of the matte, from which it may be; sides
+OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to the first it is the background's, from the second the person's
+LEAST_OWN = 0.3  # least share that is undone
+SURE, EDGE, SOFTLY = 0.97, 0.006, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
+APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 
 
@@ -121,11 +123,31 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
         return image
     behind = wall[0].astype(np.float32)
     differs = image - behind
-    own = np.clip(behind + differs / np.maximum(alpha, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
-    beyond = np.clip((OWN[1] - alpha) / (OWN[1] - OWN[0]), 0, 1)
-    beside = (alpha < SURE) * np.clip((chin - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
-    beyond = np.maximum(beyond, np.clip(2 - np.abs(differs).max(-1) / LIKE, 0, 1) * beside)
+    beside = np.clip((chin - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
+    mixed = 1 - beside * (1 - _share_of(image, alpha, behind))
+    share = np.minimum(alpha, mixed)
+    own = np.clip(behind + differs / np.maximum(share, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
     return _blended(own, filled(own, beyond == 0), beyond)
+
+
+def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """(S, S): where a pixel near the outline mixes the person's colour near by with that of what is behind them, how much of it is the
+    person's: below 0 on the far side, as in the light rim of a sharpened picture. 1 elsewhere: hair is neither skin nor wall."""
+    inside = cv2.erode(alpha, np.ones((2 * round(EDGE * len(alpha)) + 1,) * 2)) > SURE
+    if not inside.any():
+        return np.ones_like(alpha)
+    apart, differs = filled(image, inside) - behind, image - behind
+    size = np.maximum(np.square(apart).sum(-1), 1)
+    share = (differs * apart).sum(-1) / size
+    beside = np.abs(differs - share[..., None] * apart).max(-1)
+    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM) * ~inside
+    return 1 - mixes * (1 - share)
+
+
+def _falling(values: np.ndarray, over: tuple[float, float]) -> np.ndarray:
+    """1 up to the first of two values, 0 from the second."""
+    return np.clip((over[1] - values) / (over[1] - over[0]), 0, 1)
 
 
 def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
