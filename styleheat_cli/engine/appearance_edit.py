@@ -21,8 +21,9 @@ from ..face.matte import head_mask
 from ..face.morphable import openings
 from ..face.regions import BROWS, INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, NOSTRILS, OUTER_LIPS, OVAL, RIGHT_EYE
 from ..shot import POINTS
+from .fill import drawn
 from .hair import SLOWLY, Hair, find_hair
-from .plate import Plate, drawn
+from .plate import Plate
 from .strokes import hairs, wrinkles
 from .texture import SIDE, Atlas, spread
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from ..face.regions import CHIN, INNER_LIPS
 from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
-from .plate import EYES, Plate, drawn
+from .eyes import softness
+from .fill import drawn
+from .plate import Plate
 from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
@@ -22,7 +24,6 @@ CROWNS = 0.4  # head sizes above and below the line of closed lips within which 
 IVORY, TINT = np.array([1.09, 1.07, 1.02]), 0.3  # of teeth against the light; share of the skin's colour that they take on
 PINK = np.array([0.74, 0.45, 0.44])  # of gums and tongue, against teeth
 SHADED_WHITE, BRIGHTEST = 1.2, 238  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
-SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 COLOURED = 0.12  # saturation from which a skin is in colour
 CHEEKS = (50, 280, 101, 330)
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
@@ -56,7 +57,7 @@ def teeth_of(plate: Plate) -> Teeth:
     plane = plane_of(plate.place, depth)
     rim = unmapped(plane, outline)
     line, jaw, there = rim[[5, 15]].mean(0), 0.0, 1.0
-    look = Look(_ivory(plate), WELL, softness(plate), colourfulness(plate))
+    look = Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
     lifts = height >= PARTED * plate.side / 512
     if lifts:
         upper = _seen(plate, outline)
@@ -163,24 +164,10 @@ def _drawn(low: np.ndarray, colours: np.ndarray, share: np.ndarray, look: Look) 
     return Layer(patch, share, np.full(share.shape, look.light, np.float32), low)
 
 
-def softness(plate: Plate) -> float:
-    """Standard deviation in pixels of the blur of a picture: of a step as high as the contrast of an eye, and as steep as the
-    steepest edge in it."""
-    found = [SOFTNESS[0]]
-    for ring, _iris in EYES:
-        points = plate.landmarks[list(ring), :2].clip(0, plate.side - 1)
-        low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
-        eye = plate.image[low[1] : high[1], low[0] : high[0]].mean(-1)
-        if min(eye.shape) >= 3:
-            steepest = np.percentile(np.hypot(*np.gradient(eye)), 98)
-            found.append(np.ptp(np.percentile(eye, [2, 98])) / (np.sqrt(2 * np.pi) * max(steepest, 1e-3)))
-    return float(np.clip(max(found), *SOFTNESS))
-
-
 def _ivory(plate: Plate) -> np.ndarray:
     """(3,) RGB of teeth in this light: as bright as the white of the eyes, which lids shade, or as the skin of the cheeks
     where that is brighter, and a little of its colour."""
     skin = _skin(plate)
-    whites = [np.percentile(eyeball.patch.mean(-1), 92) for eyeball in plate.eyeballs if eyeball is not None]
+    whites = [np.percentile(eyeball.patch.mean(-1), 92) for eyeball in plate.eyeballs if eyeball is not None and eyeball.seen]
     light = max(skin.mean(), SHADED_WHITE * float(np.mean(whites or [0])))
     return min(light, BRIGHTEST) * IVORY ** colourfulness(plate) * (skin / skin.mean()) ** TINT

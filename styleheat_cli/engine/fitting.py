@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from ..face.regions import INNER_LIPS
 from ..media.pixels import to_tensor
 from ..networks.codec import STRIDE
+from .fill import drawn
 from .heal import CELLS, SIDE, WINDOW, Feature, Healing, at_512, invert, window_corner
 from .inversion import Inversion, Losses, Step
-from .plate import drawn
 
 RATE = 0.01
 NEAR = 0.02  # weight of the mean square by which f leaves the encoder's: what f warps to later is not seen here

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..face.matte import refined
 from ..face.regions import OVAL
-from .plate import drawn
+from .fill import drawn
 
 WORK = 256  # pixels: side at which hair is told from skin
 SKIN_SPREAD = np.array([11.0, 5.5, 6.5])  # Lab: how far one skin varies under one light

@@ -18,8 +18,8 @@ from ..face.regions import INNER_LIPS, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
+from .fill import drawn
 from .mesh import GRID
-from .plate import drawn
 
 SIDE = 512  # pixels of the crop for which encoder and generator are made
 CELLS = 24  # side of the window round the mouth, in cells of f

@@ -9,15 +9,12 @@ import numpy as np
 
 from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
-from ..face.regions import CHIN, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from ..face.regions import CHIN
 from .completion import completed
+from .eyes import EYES, Eyeball, eyeball_of, lidded, wider
+from .fill import blended, filled
 from .mesh import Borders, source_mesh
 
-FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
-EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
-EYE_REACH = 1.3  # side of an eyeball's patch in eye widths
-OPEN_ENOUGH = 0.14  # height of an eye opening, in its widths, under which its eyeball cannot be read
-LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
 SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such a pixel over which the others cease to count
 DOUBTFUL = 0.02  # share of a person that may be person, too, from which nobody knows where they end
 STANDS = 6.0  # levels that the background may differ from that of the frame before while the camera stands
@@ -26,19 +23,6 @@ OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to t
 LEAST_OWN = 0.3  # least share that is undone
 SURE, EDGE, SOFTLY = 0.97, 0.006, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
 APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
-BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
-
-
-@dataclass(frozen=True)
-class Eyeball:
-    """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, iris and eye corners there,
-    and how far it was open, in widths."""
-
-    patch: np.ndarray
-    corner: np.ndarray
-    iris: np.ndarray
-    ends: np.ndarray  # [2 2]: the points of the eye's two corners
-    open: float
 
 
 @dataclass(frozen=True)
@@ -88,10 +72,10 @@ def make_plate(
     whole = doubting and _doubt(likely, alpha, landmarks, real) > DOUBTFUL
     wall = None if whole else _wall(image, alpha)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
-    eyeballs = tuple(_eyeball(image, landmarks, ring, iris) for ring, iris in EYES)
+    eyeballs = tuple(eyeball_of(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=_lidded(image if whole else _carried_on(image, alpha, wall, landmarks[CHIN, 1]), landmarks, eyeballs),
+        person=lidded(image if whole else _carried_on(image, alpha, wall, landmarks[CHIN, 1]), landmarks, eyeballs),
         background=image if whole else _background(image, wall, real, before),
         alpha=alpha,
         landmarks=landmarks,
@@ -105,7 +89,7 @@ def make_plate(
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
     person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks[CHIN, 1])
-    person = _lidded(person, plate.landmarks, plate.eyeballs)
+    person = lidded(person, plate.landmarks, plate.eyeballs)
     return replace(plate, image=image, person=person)
 
 
@@ -128,7 +112,7 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
     share = np.minimum(alpha, mixed)
     own = np.clip(behind + differs / np.maximum(share, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
     beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
-    return _blended(own, filled(own, beyond == 0), beyond)
+    return blended(own, filled(own, beyond == 0), beyond)
 
 
 def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
@@ -150,19 +134,6 @@ def _falling(values: np.ndarray, over: tuple[float, float]) -> np.ndarray:
     return np.clip((over[1] - values) / (over[1] - over[0]), 0, 1)
 
 
-def _lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
-    """The person with lids in place of the eyes that are drawn anew: what is seen between lids that meet."""
-    person = person.copy()
-    for eyeball, (ring, _iris) in zip(eyeballs, EYES, strict=True):
-        if eyeball is not None:
-            x, y = eyeball.corner.astype(int)
-            part = person[y : y + len(eyeball.patch), x : x + eyeball.patch.shape[1]]
-            wide = 2 * round(LID_RIM * len(person) / 512) + 1
-            eye = cv2.dilate(drawn(landmarks[list(ring), :2] - eyeball.corner, part.shape[:2]), np.ones((wide, wide)))
-            part[:] = _blended(part, filled(part, eye == 0), eye)
-    return person
-
-
 def _background(
     image: np.ndarray, wall: tuple[np.ndarray, np.ndarray], real: np.ndarray | None, before: np.ndarray | None
 ) -> np.ndarray:
@@ -173,18 +144,12 @@ def _background(
         hidden = before
     elif real is not None:
         hidden = completed(image, known, real, hidden)
-    return _blended(image, hidden, np.clip(30 * grown, 0, 1))
+    return blended(image, hidden, np.clip(30 * grown, 0, 1))
 
 
 def with_open_eyes(plate: Plate, before: Plate) -> Plate:
     """The plate with the eyeballs of an earlier one of the same shot where its own are half hidden by a blink."""
-    return replace(plate, eyeballs=tuple(map(_wider, plate.eyeballs, before.eyeballs)))
-
-
-def _wider(now: Eyeball | None, before: Eyeball | None) -> Eyeball | None:
-    if now is None or before is None:
-        return now or before
-    return now if now.open > BLINKING * before.open else before
+    return replace(plate, eyeballs=tuple(map(wider, plate.eyeballs, before.eyeballs)))
 
 
 def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -215,61 +180,3 @@ def _grown(alpha: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(cv2.dilate(alpha, np.ones((radius, radius))), (0, 0), radius / 4)
 
 
-def _blended(image: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
-    return cv2.blendLinear(other, image, share.astype(np.float32), (1 - share).astype(np.float32))
-
-
-def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(S, S, 3) uint8: what is not known is carried on from what is, smoothly (push-pull, Gortler et al. 1996)."""
-    side = min(FILL_SIDE, len(image))
-    size = (side * image.shape[1] // len(image), side)
-    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    weight = (share > min(0.99, 0.99 * share.max())).astype(np.float32)
-    colours = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) * weight[..., None]
-    levels = [(colours, weight)]
-    while min(levels[-1][1].shape) > 2:
-        levels.append(tuple(cv2.pyrDown(part) for part in levels[-1]))
-    below = levels[-1][0] / np.maximum(levels[-1][1], 1e-4)[..., None]
-    for colours, weight in reversed(levels[:-1]):
-        below = cv2.pyrUp(below, dstsize=weight.shape[::-1])
-        sure = np.clip(4 * weight, 0, 1)[..., None]
-        below = sure * colours / np.maximum(weight, 1e-4)[..., None] + (1 - sure) * below
-    whole = cv2.resize(below, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(whole + 0.5, 0, 255).astype(np.uint8)
-
-
-def _eyeball(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], iris: tuple[int, ...]) -> Eyeball | None:
-    outline = landmarks[list(ring), :2]
-    ends = outline[[0, len(ring) // 2]]
-    width = np.linalg.norm(ends[1] - ends[0])
-    open_by = opening(outline) / max(float(width), 1e-3)
-    if open_by < OPEN_ENOUGH:
-        return None
-    corner = np.floor(ends.mean(0) - EYE_REACH * width / 2).astype(int)
-    corner, far = np.clip(corner, 0, len(image)), np.clip(corner + int(EYE_REACH * width), 0, len(image))
-    patch = image[corner[1] : far[1], corner[0] : far[0]]
-    if min(patch.shape[:2]) < 4:
-        return None
-    inside = cv2.erode(drawn(outline - corner, patch.shape[:2]), np.ones((3, 3))) > 0.7
-    if not inside.any():
-        return None
-    return Eyeball(_spread(patch, inside), corner.astype(float), landmarks[iris[0], :2], ends, open_by)
-
-
-def _spread(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The eye's own pixels kept, the lids replaced by the colours next to them."""
-    soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
-    return _blended(patch, filled(patch, inside), np.clip(1 - soft * inside, 0, 1))
-
-
-def opening(outline: np.ndarray) -> float:
-    """Pixels between the lids: the area inside the outline (16, 2) over the distance of its corners."""
-    ends = outline[[0, len(outline) // 2]]
-    return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
-
-
-def drawn(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) float32 in [0, 1]: a polygon's inside, anti-aliased; points count from the corner of the first pixel."""
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round((outline - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return mask.astype(np.float32) / 255

@@ -37,7 +37,7 @@ NEARLY_CLOSED, HALF_OPEN = 0.25, 0.6  # shares of an open eye at which it counts
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
-OPEN_EYES, AWAKE = 80, 0.4  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least
+OPEN_EYES, AWAKE, AWOKEN = 80, 0.4, 0.7  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least; and a source's
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
 PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
 LIVELY, LIVELY_S = 0.12, 4.0  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
@@ -235,16 +235,17 @@ def _moved(model: Morphable, change: np.ndarray) -> np.ndarray:
 
 
 def _lids(model, own, rest, driving, start, theirs, controls):
-    """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye."""
-    measure, calm = opening_rows(model)[:2], _calm_openings(model, driving)[:2]
-    open_eyes = calm + measure @ start
+    """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye; eyes that a source has shut count as open
+    by a share of what they are at ease."""
+    measure, calm, ease = opening_rows(model)[:2], _calm_openings(model, driving)[:2], _calm_openings(model, own)[:2]
+    open_eyes, mine = calm + measure @ start, ease + measure @ rest
     if controls.relative and controls.anchor == "rest":
         open_eyes = np.percentile(calm + _seen(driving)[:, EXPRESSION] @ measure.T, OPEN_EYES, axis=0)
-        open_eyes = np.maximum(open_eyes, AWAKE * calm)
+        open_eyes, mine = np.maximum(open_eyes, AWAKE * calm), np.maximum(mine, AWOKEN * ease)
     ratio = (calm + theirs[:, EXPRESSION] @ measure.T) / np.maximum(open_eyes, 1e-3)
     ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
     ratio = np.interp(ratio, [NEARLY_CLOSED, HALF_OPEN, WIDEST], [0, HALF_OPEN, WIDEST])
-    return ratio * (_calm_openings(model, own)[:2] + measure @ rest)
+    return ratio * mine
 
 
 def _lips(model, own, rest, driving, start, theirs, wanted, controls):

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .eyes import show
 from .mesh import GRID, backward_map, exact_map
-from .plate import EYES, Eyeball, Plate, drawn, opening
+from .plate import Plate
 
 MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays the source's, bit for bit
 TORN = 12.0  # pixels at 512 between the sources of neighbouring cells beyond which nothing lies between them
 STAIRS = 0.7  # pixels of blur that take the stairs from a tear
-RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
-SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
-LASHES = 0.5  # by how much that line darkens
 GIVES = 2.0  # pixels above a frame's bottom that stretch to fill one below it
-LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 
 
 @dataclass(frozen=True)
@@ -49,15 +46,9 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
         laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS)[pixels[0], pixels[1]]
     changed = _changed(source_at, side)
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
-    for eyeball, (ring, iris) in zip(plate.eyeballs, EYES, strict=True):
-        if eyeball is None:
-            continue
-        outline = target[list(ring), :2]
-        moved = np.abs(target[[*ring, *iris], :2] - plate.vertices[[*ring, *iris], :2]).max()
-        if moved > RESTS * side / 512:
-            _look(image, eyeball, outline, target[iris[0], :2], side)
-        else:
-            _keep(image, plate.image, outline)
+    for which, eyeball in enumerate(plate.eyeballs):
+        if eyeball is not None:
+            show(image, plate.image, eyeball, target, plate.vertices, which)
     return Warped(image, changed, source_at)
 
 
@@ -106,56 +97,3 @@ def _changed(source_at: np.ndarray, side: int) -> np.ndarray:
     share = np.clip(away * (512 / side) / MOVED, 0, 1)
     share = cv2.blur(cv2.dilate(share, np.ones((5, 5))), (5, 5))
     return cv2.resize(np.clip(share * 1.02 - 0.01, 0, 1), (side, side), interpolation=cv2.INTER_LINEAR)
-
-
-def _draw_lashes(image: np.ndarray, outline: np.ndarray, share: float) -> None:
-    """Draws the line along which lids meet; changes `image`. share: up to 1 for how near they are."""
-    half = len(outline) // 2
-    lower, upper = outline[: half + 1], np.vstack([outline[:1], outline[:half - 1:-1]])
-    low, high = np.clip([outline.min(0) - 6, outline.max(0) + 7], 0, len(image)).astype(int)
-    if (high - low).min() < 2:
-        return
-    line, width = np.zeros((high - low)[::-1], np.uint8), len(image) / 512
-    points = np.round(((lower + upper)[1:-1] / 2 - low - 0.5) * 16).astype(np.int32)
-    cv2.polylines(line, [points], False, 255, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
-    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.7 * width, 0.5))[..., None]
-    part = image[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.round(part * dark).astype(np.uint8)
-
-
-def _keep(image: np.ndarray, source: np.ndarray, outline: np.ndarray) -> None:
-    """Puts the source's own eye into the picture; changes `image`."""
-    low, high = np.clip([outline.min(0) - 3, outline.max(0) + 4], 0, len(image)).astype(int)
-    eye = cv2.GaussianBlur(cv2.dilate(drawn(outline - low, (high - low)[::-1]), np.ones((3, 3))), (0, 0), 1)
-    part, own = (np.ascontiguousarray(each[low[1] : high[1], low[0] : high[0]]) for each in (image, source))
-    image[low[1] : high[1], low[0] : high[0]] = cv2.blendLinear(own, part, eye, 1 - eye)
-
-
-def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.ndarray, side: int) -> None:
-    """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
-    apart = opening(outline) * 512 / side
-    if apart < SHUT[1]:
-        _draw_lashes(image, outline, (SHUT[1] - apart) / (SHUT[1] - SHUT[0]))
-    if apart < SHUT[0]:
-        return
-    low = np.clip(np.floor(outline.min(0)).astype(int) - 2, 0, side)
-    high = np.clip(np.ceil(outline.max(0)).astype(int) + 3, 0, side)
-    if (high <= low).any():
-        return
-    turn, shift = _similarity(outline[[0, len(outline) // 2]], eyeball.ends)
-    shift = shift + eyeball.iris - (turn @ iris + shift)
-    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
-    at = np.stack([x, y], -1) @ turn.T + shift - eyeball.corner - 0.5
-    seen = cv2.remap(eyeball.patch, at.astype(np.float32), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.GaussianBlur(drawn(outline - low, seen.shape[:2]), (0, 0), LID_EDGE * side / 512)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    part[:] = cv2.blendLinear(seen, np.ascontiguousarray(part), share, 1 - share)
-
-
-def _similarity(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(2, 2) and (2,): rotation with scale, and shift, that carry two points to two others."""
-    a, b = at[1] - at[0], to[1] - to[0]
-    size = max(float(a @ a), 1e-6)
-    cos, sin = float(a @ b) / size, float(a[0] * b[1] - a[1] * b[0]) / size
-    turn = np.array([[cos, -sin], [sin, cos]])
-    return turn, to[0] - turn @ at[0]

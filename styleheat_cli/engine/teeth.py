@@ -15,8 +15,8 @@ import numpy as np
 from ..face.morphable import canonical
 from ..face.regions import CHIN, INNER_LIPS
 from .dentition import LOWER, MM
+from .fill import drawn
 from .heal import parted
-from .plate import drawn
 
 RIM = 1.5  # pixels at 512 that the lips' own edge takes
 LEAST = 0.08  # head sizes that an opening counts at least

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..engine.fill import drawn
 from ..engine.heal import SIDE, WINDOW, window_corner
 from ..engine.mesh import GRID, backward_map, source_mesh, target_mesh, triangles
 from ..engine.performance import into_crop
-from ..engine.plate import drawn
 from ..face.morphable import Fit, Morphable, fit, rotation
 from ..face.regions import INNER_LIP_GAP, INNER_LIPS
 from .material import Tracked

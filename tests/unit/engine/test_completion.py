@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from styleheat_cli.engine.completion import _Level, completed
+from styleheat_cli.engine.fill import filled
 from styleheat_cli.engine.performance import carried_over
-from styleheat_cli.engine.plate import filled, make_plate
+from styleheat_cli.engine.plate import make_plate
 
 SIDE = 192
 HOLE = (slice(64, 128), slice(64, 128))

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from styleheat_cli.engine import Engine, performance
+from styleheat_cli.engine.fill import filled
 from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import backward_map, target_mesh
 from styleheat_cli.engine.performance import softened
-from styleheat_cli.engine.plate import _carried_on, _wall, filled, make_plate
+from styleheat_cli.engine.plate import _carried_on, _wall, make_plate
 from styleheat_cli.engine.synthesis import _kept_above, _parted, _torn, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS

@@ -7,7 +7,7 @@ import pytest
 
 from styleheat_cli.engine.dental import teeth_of
 from styleheat_cli.engine.dentition import LIES, LOWER, MM, TONGUE, UPPER, crowns, tongue
-from styleheat_cli.engine.plate import drawn
+from styleheat_cli.engine.fill import drawn
 from styleheat_cli.engine.teeth import show
 from styleheat_cli.face.regions import INNER_LIPS
 

@@ -1,0 +1,263 @@
+"""Eyes: read once without their lids, drawn again wherever lids and gaze shall be.
+
+What a photo shows between its lids is kept. Where lids open farther than they are in it, or are shut in it, the rest of the eyeball is
+likely: a white in the light of the skin around, an iris of the colour that is seen (a dark one where none is).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from .fill import blended, drawn, filled
+
+EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
+REACH = 1.3  # side of an eyeball's patch in eye widths
+READ = (0.14, 0.2)  # height of an opening, in its widths, under which its eyeball cannot be read, and from which it can be relied on
+LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
+BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
+FARTHER = (0.02, 0.1)  # widths by which an opening exceeds the photo's up to which nothing is made up, and from which all that it lacks is
+RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
+SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
+LASHES = 0.5  # by how much that line darkens
+LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
+SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
+
+IRIS, PUPIL, LIMBUS = 0.195, 0.42, (0.82, 0.45)  # radius in eye widths; shares of it: the pupil's radius, where the dark rim begins, its brightness
+BROWN = np.array([0.42, 0.30, 0.24])  # of a likely iris, against the white
+WHITE, TINT, BRIGHTEST = 0.95, 0.4, 232.0  # of the skin's light; share of its colour that a white takes on; levels that it does not exceed
+CORNERS = 0.35  # by how much a white is darker at the corners
+GLINT = (-0.30, -0.36, 0.15, 0.8)  # of the light in the iris: across and down, radius (in radii), strength
+OWN_IRIS = (0.5, 0.9)  # radii between which a pixel tells the colour of an iris
+ENOUGH = 6  # pixels that tell a colour
+SKIN = (((119, 120, 121), (27, 28, 56)), ((348, 349, 350), (257, 258, 286)))  # points under and over each eye
+UNDER = 0.7  # of the light on an eye: how much is that under it
+LIT = (0.45, 0.7)  # brightness of what is seen of an eye against its likely white: in deep shadow it tells nothing
+UNDER_LID, SHADE = 0.07, 0.45  # widths by which an upper lid's shadow falls, and how dark it is, on what is made up
+
+
+@dataclass(frozen=True)
+class Eyeball:
+    """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, as seen, its gaps filled from beside them;
+    likely (h, w, 3) uint8: with the gaps made up; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
+
+    patch: np.ndarray
+    likely: np.ndarray
+    corner: np.ndarray
+    iris: np.ndarray
+    ends: np.ndarray  # [2 2]: the points of the eye's two corners
+    open: float
+    seen: bool
+
+
+def eyeball_of(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], iris: tuple[int, ...]) -> Eyeball | None:
+    """The eyeball of a crop (S, S, 3) with its landmarks (478, 3); none where the eye leaves the crop."""
+    outline = landmarks[list(ring), :2]
+    ends = outline[[0, len(ring) // 2]]
+    width = max(float(np.linalg.norm(ends[1] - ends[0])), 1e-3)
+    open_by = opening(outline) / width
+    corner = np.floor(ends.mean(0) - REACH * width / 2).astype(int)
+    corner, far = np.clip(corner, 0, len(image)), np.clip(corner + int(REACH * width), 0, len(image))
+    patch = image[corner[1] : far[1], corner[0] : far[0]]
+    if min(patch.shape[:2]) < 4:
+        return None
+    inside = cv2.erode(drawn(outline - corner, patch.shape[:2]), np.ones((3, 3))) > 0.7
+    seen = open_by >= READ[0] and bool(inside.any())
+    own = np.clip(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7) * inside, 0, 1) * seen
+    white = _white(image, landmarks, ring is LEFT_EYE)
+    bright = float(np.percentile(patch.mean(-1)[inside], 90)) / white.mean() if seen else 0.0
+    relied = own * _rising(open_by, READ) * _rising(bright, LIT)
+    made = _made_up(image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white)
+    likely = blended(made, patch, relied)
+    spread = blended(patch, filled(patch, inside), 1 - own) if seen else likely
+    return Eyeball(spread, likely, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
+
+
+def _made_up(
+    image: np.ndarray, landmarks: np.ndarray, outline: np.ndarray, iris: np.ndarray, corner: np.ndarray, relied: np.ndarray,
+    white: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """(h, w, 3) uint8: a likely eyeball for the patch at a corner, its white (3,) as given or, by how much of the patch can be relied on
+    (h, w), in the colours that are seen there."""
+    patch = image[corner[1] : corner[1] + len(relied), corner[0] : corner[0] + relied.shape[1]].astype(np.float32)
+    ends = outline[[0, len(outline) // 2]]
+    along = (ends[1] - ends[0]) / max(float(np.linalg.norm(ends[1] - ends[0])), 1e-3)
+    width = float((ends[1] - ends[0]) @ along)
+    places = np.stack(np.meshgrid(*(np.arange(n) + c + 0.5 for n, c in zip(relied.shape[::-1], corner, strict=True))), -1)
+    way = np.stack([along, [-along[1], along[0]]])
+    across, down = np.moveaxis((places - iris) @ way.T / (IRIS * width), -1, 0)
+    radius, aside = np.hypot(across, down), np.abs((places - ends.mean(0)) @ along) / width
+    white = _as_seen(white, patch, relied * (radius > 1.15), 85)
+    brown = white * (1 - _colour(white) * (1 - BROWN / BROWN.mean())) * BROWN.mean()
+    brown = _as_seen(brown, patch, relied * ((radius > OWN_IRIS[0]) & (radius < OWN_IRIS[1])), 50)
+    shade = 1 - CORNERS * np.clip(2 * aside, 0, 1.2)[..., None] ** 2
+    share = np.clip((1.04 - radius) / 0.1, 0, 1)[..., None]
+    made = white * shade * (1 - share) + brown * _iris_light(across, down, radius)[..., None] * share
+    x, y, size, strength = GLINT
+    glint = strength * np.clip((size - np.hypot(across - x, down - y)) / 0.08 + 0.5, 0, 1)[..., None]
+    made = made * (1 - glint) + np.minimum(1.15 * white.max(), 255) * glint
+    return np.clip(cv2.GaussianBlur(made, (0, 0), softness(image, landmarks)) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _iris_light(across: np.ndarray, down: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """(h, w): how bright an iris is: a dark pupil, fine rays, a dark rim, the half away from the light brighter."""
+    begins, dark = LIMBUS
+    rays = 1 + 0.10 * np.sin(23 * np.arctan2(down, across)) * np.sin(11 * np.arctan2(across, down))
+    rim = 1 - (1 - dark) * np.clip((radius - begins) / (1 - begins), 0, 1)
+    pupil = np.clip((radius - PUPIL) / 0.1 + 0.5, 0.08, 1)
+    return (1 + 0.2 * down) * rays * rim * pupil
+
+
+def _white(image: np.ndarray, landmarks: np.ndarray, left: bool) -> np.ndarray:
+    """(3,) RGB of an eye's white where none is seen: by the light on the skin under the eye, and a little by that over it."""
+    under, over = SKIN[0 if left else 1]
+    tones = []
+    for points in (under, over):
+        at = landmarks[list(points), :2].clip(0, len(image) - 1).astype(int)
+        tones.append(image[at[:, 1], at[:, 0]].astype(np.float64).mean(0))
+    skin = np.maximum(UNDER * tones[0] + (1 - UNDER) * tones[1], 1)
+    return min(WHITE * float(skin.mean()), BRIGHTEST) * (skin / skin.mean()) ** TINT
+
+
+def _rising(value: float, over: tuple[float, float]) -> float:
+    """0 up to the first of two values, 1 from the second."""
+    return float(np.clip((value - over[0]) / (over[1] - over[0]), 0, 1))
+
+
+def _as_seen(likely: np.ndarray, patch: np.ndarray, weight: np.ndarray, percentile: float) -> np.ndarray:
+    """(3,) RGB: a likely colour, or as far as the weight (h, w) says that of a patch: of its brightness at this percentile."""
+    share = float(weight.max(initial=0))
+    colours = patch[weight > share / 2]
+    if share <= 0 or len(colours) < ENOUGH:
+        return likely
+    low, high = np.percentile(colours.mean(-1), [percentile - 15, percentile + 15])
+    alike = colours[(colours.mean(-1) >= low) & (colours.mean(-1) <= high)]
+    return share * alike.mean(0) + (1 - share) * likely
+
+
+def _colour(tone: np.ndarray) -> float:
+    """0 for a grey tone (3,) to 1 for one of a picture in colour."""
+    return float(np.clip((tone.max() - tone.min()) / tone.max() / 0.03, 0, 1))
+
+
+def wider(now: Eyeball | None, before: Eyeball | None) -> Eyeball | None:
+    """Of the eyeballs of two moments the one that is seen better."""
+    if now is None or before is None:
+        return now or before
+    return now if now.open > BLINKING * before.open else before
+
+
+def lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
+    """(S, S, 3) uint8: a person with lids in place of the eyes that are seen: what shows between lids that meet."""
+    person = person.copy()
+    for eyeball, (ring, _iris) in zip(eyeballs, EYES, strict=True):
+        if eyeball is not None and eyeball.seen:
+            x, y = eyeball.corner.astype(int)
+            part = person[y : y + len(eyeball.patch), x : x + eyeball.patch.shape[1]]
+            wide = 2 * round(LID_RIM * len(person) / 512) + 1
+            eye = cv2.dilate(drawn(landmarks[list(ring), :2] - eyeball.corner, part.shape[:2]), np.ones((wide, wide)))
+            part[:] = blended(part, filled(part, eye == 0), eye)
+    return person
+
+
+def show(image: np.ndarray, source: np.ndarray, eyeball: Eyeball, target: np.ndarray, before: np.ndarray, which: int) -> None:
+    """Draws one of the EYES of a picture (S, S, 3) uint8, in place: the source's own where it rests, else turned to where its iris shall
+    be, between the target's lids.
+
+    target, before (N, 3): the mesh in picture and source, in pixels.
+    """
+    ring, iris = EYES[which]
+    outline = target[list(ring), :2]
+    moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
+    if moved > RESTS * len(image) / 512:
+        _look(image, eyeball, outline, target[iris[0], :2])
+    elif eyeball.seen:
+        _keep(image, source, outline)
+
+
+def opening(outline: np.ndarray) -> float:
+    """Pixels between the lids: the area inside the outline (16, 2) over the distance of its corners."""
+    ends = outline[[0, len(outline) // 2]]
+    return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
+
+
+def _keep(image: np.ndarray, source: np.ndarray, outline: np.ndarray) -> None:
+    """Puts the source's own eye into the picture; changes `image`."""
+    low, high = np.clip([outline.min(0) - 3, outline.max(0) + 4], 0, len(image)).astype(int)
+    eye = cv2.GaussianBlur(cv2.dilate(drawn(outline - low, (high - low)[::-1]), np.ones((3, 3))), (0, 0), 1)
+    part, own = (np.ascontiguousarray(each[low[1] : high[1], low[0] : high[0]]) for each in (image, source))
+    image[low[1] : high[1], low[0] : high[0]] = cv2.blendLinear(own, part, eye, 1 - eye)
+
+
+def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.ndarray) -> None:
+    """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
+    side, apart = len(image), opening(outline)
+    width = max(float(np.linalg.norm(outline[len(outline) // 2] - outline[0])), 1e-3)
+    lacks = _rising(apart / width - eyeball.open, FARTHER)
+    apart *= 512 / side
+    if apart < SHUT[1] and eyeball.seen:
+        _draw_lashes(image, outline, (SHUT[1] - apart) / (SHUT[1] - SHUT[0]))
+    low = np.clip(np.floor(outline.min(0)).astype(int) - 2, 0, side)
+    high = np.clip(np.ceil(outline.max(0)).astype(int) + 3, 0, side)
+    if apart < SHUT[0] or (high <= low).any() or not (eyeball.seen or lacks):
+        return
+    turn, shift = _similarity(outline[[0, len(outline) // 2]], eyeball.ends)
+    shift = shift + eyeball.iris - (turn @ iris + shift)
+    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
+    at = (np.stack([x, y], -1) @ turn.T + shift - eyeball.corner - 0.5).astype(np.float32)
+    inside = drawn(outline - low, at.shape[:2])
+    seen = cv2.remap(eyeball.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if lacks > 0:
+        likely = cv2.remap(eyeball.likely, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        seen = cv2.addWeighted(_under_lid(likely, inside, UNDER_LID * width), lacks, seen, 1 - lacks, 0)
+    share = cv2.GaussianBlur(inside, (0, 0), LID_EDGE * side / 512) * (1.0 if eyeball.seen else lacks)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    part[:] = cv2.blendLinear(seen, np.ascontiguousarray(part), share, 1 - share)
+
+
+def _under_lid(eye: np.ndarray, inside: np.ndarray, fall: float) -> np.ndarray:
+    """(h, w, 3) uint8: an eye in the shadow of its upper lid, which falls so many pixels below it; inside (h, w): the opening."""
+    lit = cv2.warpAffine(inside, np.float32([[1, 0, 0], [0, 1, fall]]), inside.shape[::-1])
+    lit = cv2.GaussianBlur(lit, (0, 0), max(fall, 0.5), borderType=cv2.BORDER_CONSTANT)
+    return np.round(eye * (1 - SHADE * (1 - lit))[..., None]).astype(np.uint8)
+
+
+def _draw_lashes(image: np.ndarray, outline: np.ndarray, share: float) -> None:
+    """Draws the line along which lids meet; changes `image`. share: up to 1 for how near they are."""
+    half = len(outline) // 2
+    lower, upper = outline[: half + 1], np.vstack([outline[:1], outline[:half - 1:-1]])
+    low, high = np.clip([outline.min(0) - 6, outline.max(0) + 7], 0, len(image)).astype(int)
+    if (high - low).min() < 2:
+        return
+    line, width = np.zeros((high - low)[::-1], np.uint8), len(image) / 512
+    points = np.round(((lower + upper)[1:-1] / 2 - low - 0.5) * 16).astype(np.int32)
+    cv2.polylines(line, [points], False, 255, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
+    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.7 * width, 0.5))[..., None]
+    part = image[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.round(part * dark).astype(np.uint8)
+
+
+def _similarity(at: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2, 2) and (2,): rotation with scale, and shift, that carry two points to two others."""
+    a, b = at[1] - at[0], to[1] - to[0]
+    size = max(float(a @ a), 1e-6)
+    cos, sin = float(a @ b) / size, float(a[0] * b[1] - a[1] * b[0]) / size
+    turn = np.array([[cos, -sin], [sin, cos]])
+    return turn, to[0] - turn @ at[0]
+
+
+def softness(image: np.ndarray, landmarks: np.ndarray) -> float:
+    """Standard deviation in pixels of the blur of a picture (S, S, 3): of a step as high as the contrast of an eye, and as steep as the
+    steepest edge in it."""
+    found = [SOFTNESS[0]]
+    for ring, _iris in EYES:
+        points = landmarks[list(ring), :2].clip(0, len(image) - 1)
+        low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
+        eye = image[low[1] : high[1], low[0] : high[0]].mean(-1)
+        if min(eye.shape) >= 3:
+            steepest = np.percentile(np.hypot(*np.gradient(eye)), 98)
+            found.append(np.ptp(np.percentile(eye, [2, 98])) / (np.sqrt(2 * np.pi) * max(steepest, 1e-3)))
+    return float(np.clip(max(found), *SOFTNESS))

@@ -1,0 +1,39 @@
+"""Outlines filled, and gaps filled in from what lies round them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+FILL_SIDE = 256  # pixels: filled-in regions carry no detail, so they are made at this size
+
+
+def drawn(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: a polygon's inside, anti-aliased; points count from the corner of the first pixel."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round((outline - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return mask.astype(np.float32) / 255
+
+
+def blended(image: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8: a picture with so much (h, w) of another laid over it."""
+    return cv2.blendLinear(other, image, share.astype(np.float32), (1 - share).astype(np.float32))
+
+
+def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(S, S, 3) uint8: what is not known is carried on from what is, smoothly (push-pull, Gortler et al. 1996)."""
+    side = min(FILL_SIDE, len(image))
+    size = (side * image.shape[1] // len(image), side)
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    weight = (share > min(0.99, 0.99 * share.max())).astype(np.float32)
+    colours = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) * weight[..., None]
+    levels = [(colours, weight)]
+    while min(levels[-1][1].shape) > 2:
+        levels.append(tuple(cv2.pyrDown(part) for part in levels[-1]))
+    below = levels[-1][0] / np.maximum(levels[-1][1], 1e-4)[..., None]
+    for colours, weight in reversed(levels[:-1]):
+        below = cv2.pyrUp(below, dstsize=weight.shape[::-1])
+        sure = np.clip(4 * weight, 0, 1)[..., None]
+        below = sure * colours / np.maximum(weight, 1e-4)[..., None] + (1 - sure) * below
+    whole = cv2.resize(below, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(whole + 0.5, 0, 255).astype(np.uint8)
