@@ -6,7 +6,9 @@ likely: a white in the light of the skin around, an iris of the colour that is s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -42,10 +44,10 @@ UNDER_LID, SHADE = 0.07, 0.45  # widths by which an upper lid's shadow falls, an
 @dataclass(frozen=True)
 class Eyeball:
     """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, as seen, its gaps filled from beside them;
-    likely (h, w, 3) uint8: with the gaps made up; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
+    likely() (h, w, 3) uint8: with the gaps made up; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
 
     patch: np.ndarray
-    likely: np.ndarray
+    likely: Callable[[], np.ndarray]  # hardly a frame needs it
     corner: np.ndarray
     iris: np.ndarray
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
@@ -70,9 +72,8 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], 
     white = _white(image, landmarks, ring is LEFT_EYE)
     bright = float(np.percentile(patch.mean(-1)[inside], 90)) / white.mean() if seen else 0.0
     relied = own * _rising(open_by, READ) * _rising(bright, LIT)
-    made = _made_up(image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white)
-    likely = blended(made, patch, relied)
-    spread = blended(patch, filled(patch, inside), 1 - own) if seen else likely
+    likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
+    spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
     return Eyeball(spread, likely, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
 
 
@@ -82,7 +83,7 @@ def _made_up(
 ) -> np.ndarray:  # fmt: skip
     """(h, w, 3) uint8: a likely eyeball for the patch at a corner, its white (3,) as given or, by how much of the patch can be relied on
     (h, w), in the colours that are seen there."""
-    patch = image[corner[1] : corner[1] + len(relied), corner[0] : corner[0] + relied.shape[1]].astype(np.float32)
+    seen = np.ascontiguousarray(image[corner[1] : corner[1] + len(relied), corner[0] : corner[0] + relied.shape[1]])
     ends = outline[[0, len(outline) // 2]]
     along = (ends[1] - ends[0]) / max(float(np.linalg.norm(ends[1] - ends[0])), 1e-3)
     width = float((ends[1] - ends[0]) @ along)
@@ -90,16 +91,17 @@ def _made_up(
     way = np.stack([along, [-along[1], along[0]]])
     across, down = np.moveaxis((places - iris) @ way.T / (IRIS * width), -1, 0)
     radius, aside = np.hypot(across, down), np.abs((places - ends.mean(0)) @ along) / width
-    white = _as_seen(white, patch, relied * (radius > 1.15), 85)
+    white = _as_seen(white, seen, relied * (radius > 1.15), 85)
     brown = white * (1 - _colour(white) * (1 - BROWN / BROWN.mean())) * BROWN.mean()
-    brown = _as_seen(brown, patch, relied * ((radius > OWN_IRIS[0]) & (radius < OWN_IRIS[1])), 50)
+    brown = _as_seen(brown, seen, relied * ((radius > OWN_IRIS[0]) & (radius < OWN_IRIS[1])), 50)
     shade = 1 - CORNERS * np.clip(2 * aside, 0, 1.2)[..., None] ** 2
     share = np.clip((1.04 - radius) / 0.1, 0, 1)[..., None]
     made = white * shade * (1 - share) + brown * _iris_light(across, down, radius)[..., None] * share
     x, y, size, strength = GLINT
     glint = strength * np.clip((size - np.hypot(across - x, down - y)) / 0.08 + 0.5, 0, 1)[..., None]
     made = made * (1 - glint) + np.minimum(1.15 * white.max(), 255) * glint
-    return np.clip(cv2.GaussianBlur(made, (0, 0), softness(image, landmarks)) + 0.5, 0, 255).astype(np.uint8)
+    made = np.clip(cv2.GaussianBlur(made, (0, 0), softness(image, landmarks)) + 0.5, 0, 255).astype(np.uint8)
+    return blended(made, seen, relied)
 
 
 def _iris_light(across: np.ndarray, down: np.ndarray, radius: np.ndarray) -> np.ndarray:
@@ -211,7 +213,7 @@ def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.nda
     inside = drawn(outline - low, at.shape[:2])
     seen = cv2.remap(eyeball.patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     if lacks > 0:
-        likely = cv2.remap(eyeball.likely, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        likely = cv2.remap(eyeball.likely(), at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         seen = cv2.addWeighted(_under_lid(likely, inside, UNDER_LID * width), lacks, seen, 1 - lacks, 0)
     share = cv2.GaussianBlur(inside, (0, 0), LID_EDGE * side / 512) * (1.0 if eyeball.seen else lacks)
     part = image[low[1] : high[1], low[0] : high[0]]

@@ -105,28 +105,32 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
     behind them is none of theirs."""
     if not (wall[1] < KNOWN).any():
         return image
-    behind = wall[0].astype(np.float32)
-    differs = image - behind
     beside = np.clip((chin - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
-    mixed = 1 - beside * (1 - _share_of(image, alpha, behind))
-    share = np.minimum(alpha, mixed)
-    own = np.clip(behind + differs / np.maximum(share, LEAST_OWN)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0]))
     beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
+    share, own = np.minimum(alpha, mixed), image.copy()
+    some = (share < 1) & (beyond < 1)
+    behind = wall[0][some].astype(np.float32)
+    own[some] = np.clip(behind + (image[some] - behind) / np.maximum(share[some], LEAST_OWN)[:, None] + 0.5, 0, 255)
     return blended(own, filled(own, beyond == 0), beyond)
 
 
 def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """(S, S): where a pixel near the outline mixes the person's colour near by with that of what is behind them, how much of it is the
     person's: below 0 on the far side, as in the light rim of a sharpened picture. 1 elsewhere: hair is neither skin nor wall."""
-    inside = cv2.erode(alpha, np.ones((2 * round(EDGE * len(alpha)) + 1,) * 2)) > SURE
-    if not inside.any():
-        return np.ones_like(alpha)
-    apart, differs = filled(image, inside) - behind, image - behind
+    wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
+    inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
+    near = (alpha > KNOWN) & ~inside
+    if not inside.any() or not near.any():
+        return shares
+    behind = behind[near].astype(np.float32)
+    apart, differs = filled(image, inside)[near] - behind, image[near] - behind
     size = np.maximum(np.square(apart).sum(-1), 1)
     share = (differs * apart).sum(-1) / size
-    beside = np.abs(differs - share[..., None] * apart).max(-1)
-    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM) * ~inside
-    return 1 - mixes * (1 - share)
+    beside = np.abs(differs - share[:, None] * apart).max(-1)
+    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM)
+    shares[near] = 1 - mixes * (1 - share)
+    return shares
 
 
 def _falling(values: np.ndarray, over: tuple[float, float]) -> np.ndarray:
