@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import RecipeError
-from .ops import Description, Edit, FilePath, Flag, Render, Source, Task, Typed, edits, tasks
+from .ops import Description, Edit, FilePath, Flag, Render, Source, Task, Typed, by_every_name, edits, tasks
 
 VERSION = 1
 LARGEST_BYTES = 1 << 20
@@ -121,11 +121,10 @@ def build(content: Any, *, folder: Path | None = None, where: Where) -> Recipe |
     if not isinstance(content, dict):
         raise RecipeError(f"{where(())}: a recipe is a table of keys and values", hint="begin with source: and steps:")
     kind = content.get("kind", "edit")
-    described = {"edit": Recipe, **tasks()}.get(kind) if isinstance(kind, str) else None
+    known = {"edit": Recipe, **by_every_name(tasks())}
+    described = known.get(kind) if isinstance(kind, str) else None
     if described is None:
-        raise RecipeError(
-            f"{where(('kind',))}: {kind!r} is no kind of recipe", hint=_nearest(str(kind), ["edit", *tasks()])
-        )
+        raise RecipeError(f"{where(('kind',))}: {kind!r} is no kind of recipe", hint=_nearest(str(kind), known))
     try:
         return described.model_validate(content, context={"folder": folder})
     except ValidationError as error:
@@ -264,7 +263,7 @@ def _keys_of(loc: tuple, content: Any) -> tuple:
 def options_at(keys: tuple, content: Any, described: type[BaseModel]) -> list[str]:
     """Names that a table of the recipe may have."""
     if keys[:1] == ("steps",) and len(keys) == 2:
-        kind = edits().get(content["steps"][keys[1]].get("op", ""), _kinds[0])
+        kind = by_every_name(edits()).get(content["steps"][keys[1]].get("op", ""), _kinds[0])
         return list(kind.model_fields)
     field = described.model_fields.get(str(keys[0])) if keys else None
     return list(((field and _table_in(field.annotation)) or described).model_fields)

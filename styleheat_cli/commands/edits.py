@@ -55,15 +55,16 @@ MAKING = part(Recipe, "output", "weights", "seed")
 
 def register(app: typer.Typer) -> None:
     """Adds a command for every edit."""
-    for name, described in edits().items():
+    for described in edits().values():
+        name, *others = described.names()
         doc = help_of(described)
         run = _runner(described)
         made = command(Source, described, Render, MAKING, Running, Talk, run=run, arguments={"path": "SOURCE"})
         if described.listing():
             made = with_listing(made, partial(listing_of, described))
         app.command(name, help=doc)(made)
-        for alias in described.aliases:
-            app.command(alias, help=f"The same as {name}.", hidden=True)(made)
+        for other in others:
+            app.command(other, help=f"The same as {name}.", hidden=True)(made)
 
 
 def with_listing(made: Callable[..., None], listing: Callable[[], str]) -> Callable[..., None]:

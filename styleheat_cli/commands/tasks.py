@@ -28,8 +28,12 @@ def register(app: typer.Typer) -> None:
     for kind, described in tasks().items():
         if kind in taken:
             continue
-        group, name = (training, kind.removeprefix("train-")) if kind.startswith("train-") else (app, kind)
-        group.command(name, help=help_of(described))(command(described, Computing, Talk, run=_run))
+        group = training if kind.startswith("train-") else app
+        name, *others = (each.removeprefix("train-") for each in described.names())
+        made = command(described, Computing, Talk, run=_run)
+        group.command(name, help=help_of(described))(made)
+        for other in others:
+            group.command(other, help=f"The same as {name}.", hidden=True)(made)
     if training.registered_commands:
         app.add_typer(training, name="train")
 

@@ -103,7 +103,6 @@ class EditAttribute(Edit):
     """Change how the face looks: older, younger, bearded, with other lips or greyer hair, smiling; on a photo or through a clip."""
 
     example: ClassVar[str] = "styleheat edit alice.jpg --direction age --strength 2 -o alice-older.png"
-    aliases: ClassVar[tuple[str, ...]] = ("edit-attribute",)
 
     op: Literal["edit", "edit-attribute"] = "edit"
     direction: Directions

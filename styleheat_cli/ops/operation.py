@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from inspect import cleandoc
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
@@ -158,6 +158,11 @@ class Operation(Description):
     example: ClassVar[str] = ""
     """A command line that does it, for the help."""
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """What its `op` (edits) or `kind` (tasks) may be: its own name, then the others that it goes by."""
+        return get_args(cls.model_fields["op" if issubclass(cls, Edit) else "kind"].annotation)
+
     def inputs(self) -> tuple[Path, ...]:
         """Files it reads."""
         return ()
@@ -165,9 +170,6 @@ class Operation(Description):
 
 class Edit(Operation):
     """A step of a recipe: rewrites how the shot moves, never its pixels."""
-
-    aliases: ClassVar[tuple[str, ...]] = ()
-    """Other names of its command."""
 
     @classmethod
     def listing(cls) -> dict[str, Any]:
@@ -218,9 +220,8 @@ Kind = TypeVar("Kind", bound=type[Operation])
 
 
 def operation(described: Kind) -> Kind:
-    """Enter an operation in the catalogue under its `op` (edits) or `kind` (tasks)."""
-    key = "op" if issubclass(described, Edit) else "kind"
-    name = described.model_fields[key].default
+    """Enter an operation in the catalogue under its own name."""
+    name = described.names()[0]
     if name in catalogue:
         raise ValueError(f"two operations are called {name}")
     catalogue[name] = described
@@ -235,3 +236,8 @@ def edits() -> dict[str, type[Edit]]:
 def tasks() -> dict[str, type[Task]]:
     """The operations that are jobs of their own."""
     return {name: kind for name, kind in catalogue.items() if issubclass(kind, Task)}
+
+
+def by_every_name(known: Mapping[str, Kind]) -> dict[str, Kind]:
+    """Operations by all names that they go by."""
+    return {name: described for described in known.values() for name in described.names()}

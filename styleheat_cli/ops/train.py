@@ -34,11 +34,14 @@ class Training(Task):
 
 @operation
 class TrainMorphable(Training):
-    """Make the landmark morphable model: mean, identity and expression of faces, from their landmarks alone."""
+    """Make the landmark morphable model: mean, identity and expression of faces, from their landmarks alone.
+
+    The embedded family generates motion with it: the same as `train motion`.
+    """
 
     example: ClassVar[str] = "styleheat train morphable --data clips/"
 
-    kind: Literal["train-morphable"] = "train-morphable"
+    kind: Literal["train-morphable", "train-motion"] = "train-morphable"
     identities: Annotated[int, Field(ge=2, le=200)] = 50
     """Components of identity."""
     frames_per_person: Annotated[int, Field(ge=1)] = 240
@@ -66,11 +69,14 @@ class TrainAttributes(Training):
 
 @operation
 class TrainCodec(Training):
-    """Train encoder and generator: to give a picture back, and to commute with warping."""
+    """Train encoder and generator: to give a picture back, and to commute with warping.
+
+    The same as `train generator`.
+    """
 
     example: ClassVar[str] = "styleheat train codec --data clips/ --steps 1300"
 
-    kind: Literal["train-codec"] = "train-codec"
+    kind: Literal["train-codec", "train-generator"] = "train-codec"
     steps: Annotated[int, Field(ge=1)] = 1300
     """Steps of the optimiser."""
     batch: Annotated[int, Field(ge=1)] = 16

@@ -198,7 +198,7 @@ def _row(job: Training, role: str, architecture: str) -> str:
     row = (
         f'[components.{role}]\narchitecture = "{architecture}"\nfile = "default/{role}.safetensors"\n'
         f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nsize = {len(content)}\n'
-        f'recipe = "recipes/train/{job.kind.removeprefix("train-")}.yaml"\nseed = {job.seed}\n'
+        f'recipe = "recipes/train/{job.names()[0].removeprefix("train-")}.yaml"\nseed = {job.seed}\n'
     )  # fmt: skip
     (job.output / f"{role}.toml").write_text(row, encoding="utf-8")
     return row

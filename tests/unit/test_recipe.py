@@ -80,6 +80,7 @@ def test_every_value_of_every_edit_survives_json():
         ("  - {op: reenacted, driving: b.mp4}", "r.yaml:3: steps.0.op: 'reenacted' is no operation", "did you mean reenact?"),
         ("  - {op: edit-3dm, yaw: 5}", "r.yaml:3: steps.0.op: 'edit-3dm' is no operation", "did you mean edit-3dmm?"),
         ("  - {op: edit-3dmm, yew: 5}", "r.yaml:3: steps.0.yew: not an option", "did you mean yaw?"),
+        ("  - {op: edit-attribute, direction: age, strenght: 2}", "r.yaml:3: steps.0.strenght: not an option", "did you mean strength?"),
         ("  - {op: reenact, driving: b.mp4}\n  - {op: edit-3dmm,\n     jaw-open: 1}", "r.yaml:5: steps.1.jaw-open: not an option", "did you mean jaw_open?"),
         ("  - {op: reenact, driving: b.mp4, pose_gain: -1}", "steps.0.pose_gain: must be greater than or equal to 0, not -1", ""),
         ("  - {op: reenact, driving: b.mp4, pose_gain: much}", "steps.0.pose_gain: ", ""),
