@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..face.appearance import SAME, describe
-from .metric import Moment, Reading, Running, Setting, View, metric
+from .metric import Moment, Reading, Running, Setting, View, blank, metric
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -56,15 +56,16 @@ class Csim:
     protocol="looks",
     says="cosine of the looks (colours and edges of the upright face) of the generated face and of the source's; `likeness-driver`: "
     "of the generated face and the driver's (to be high where these are one person), beside it (`real`) the source photo's own with "
-    "the driver's. Frames of one person "
+    "the driver's; `likeness-leak`: how much of the way from the photo's to 1 the generated face's has gone, 0 where nothing of the "
+    "driver came in, 1 where it is the driver (whose pose and expression count, too). Frames of one person "
     f"lie above {1 - SAME:g}, strangers below, but for one pair in 200",
     needs="source faces",
 )
 class Likeness:
-    """Mean likeness to the source, and to the driver."""
+    """Mean likeness to the source and to the driver, and how much of the driver came in."""
 
     def __init__(self, setting: Setting):
-        self.source, self.driver, self.before = Running(), Running(), Running()
+        self.source, self.driver, self.leak = Running(), Running(), Running()
         self.still: tuple[View, np.ndarray] | None = None
 
     def update(self, moment: Moment) -> float | None:
@@ -74,15 +75,21 @@ class Likeness:
         look, photo = describe(own.image, own.face), self._of(source)
         if driver is not None and driver.face is not None:
             theirs = describe(driver.image, driver.face)
-            self.driver.add(cosine(look, theirs))
-            self.before.add(cosine(photo, theirs))
+            near, before = cosine(look, theirs), cosine(photo, theirs)
+            self.driver.add(near, real=before)
+            self.leak.add((near - before) / max(1 - before, 1e-6))
         return self.source.add(cosine(look, photo))
 
     def readings(self) -> list[Reading]:
-        first = self.source.reading(self.spec, "no moment shows both faces")
-        same = (self.before.mean or 0) > 1 - SAME
-        second = self.driver.reading(replace(self.spec, better="higher" if same else "lower"), "the driver shows no face")
-        return [first, replace(second, name=f"likeness-driver[{self.spec.protocol}]", real=self.before.mean)]
+        same = (self.driver.real_mean or 0) > 1 - SAME
+        driver = replace(self.spec, name="likeness-driver", better="higher" if same else "lower")
+        leak = replace(self.spec, name="likeness-leak", better="near 0", unit="")
+        absent = "the driver shows no face"
+        return [
+            self.source.reading(self.spec, "no moment shows both faces"),
+            self.driver.reading(driver, absent),
+            blank(leak, "source and driver look like one person") if same else self.leak.reading(leak, absent),
+        ]
 
     def _of(self, source: View) -> np.ndarray:
         if self.still is None or self.still[0] is not source:

@@ -17,7 +17,7 @@ SHOWN = {
     "cross-id": (
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
         "mouth-opening-corr", "mouth-width-corr", "mouth-width-gain", "blinks-found", "blinks-invented", "likeness",
-        "likeness-driver", "sharpness", "background", "background-changed", "background-touched",
+        "likeness-driver", "likeness-leak", "sharpness", "background", "background-changed", "background-touched",
     ),
     "dub": (
         "mouth-opening-aligned", "mouth-width-aligned", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
@@ -97,8 +97,8 @@ def _not_measured(wanted: Sequence[str], columns: Sequence[str], methods: Mappin
             continue
         for each in methods.values():
             for full, reading in each["metrics"].items():
-                if _is(full, name):
-                    absent.setdefault(full, reading.get("why", ""))
+                if _is(full, name) and reading["value"] is None:
+                    absent.setdefault(full, reading["why"])
     return [f"not measured: {full}: {why}" for full, why in absent.items()]
 
 

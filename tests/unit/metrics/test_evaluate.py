@@ -199,6 +199,14 @@ def test_tables_show_ours_beside_the_papers_and_say_what_differs(data, tmp_path)
     assert "2026-01-02, commit 0123456789, M, data `clips`" in markdown
 
 
+def test_only_what_has_no_value_is_told_as_not_measured():
+    metrics = {"likeness[looks]": {"value": 0.9, "unit": "cosine", "better": "higher", "samples": 3, "pairs": 1},
+               "likeness-leak[looks]": {"value": None, "why": "one person"}}  # fmt: skip
+    result = {"cases": 1, "region": "frame", "methods": {"ours": {"metrics": metrics}}, "failed": {}}
+    told = [line for line in as_text({"tasks": {"cross-id": result}}).splitlines() if line.startswith("not measured")]
+    assert told == ["not measured: likeness-leak[looks]: one person"]
+
+
 def test_a_summary_keeps_what_another_run_measured_and_says_so():
     task = {"cases": 1, "region": "head", "methods": {}, "failed": {}}
     old = {"data": "clips", "weights": "default", "date": "2026-01-02T03", "commit": "a" * 40, "tasks": {"dub": task, "edit": task}}

@@ -1,4 +1,4 @@
-"""Likeness by looks, on photographs."""
+"""Likeness by looks, on photographs and on ramps."""
 
 import numpy as np
 import pytest
@@ -19,9 +19,21 @@ def view(shared):
     return of
 
 
+@pytest.fixture(scope="module")
+def ramps(mesh):
+    """Two faces whose looks nobody takes for each other's: one grows lighter downwards, one to the right."""
+    down = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 256, 1).repeat(3, 2)
+    return View(down, face=mesh), View(down.transpose(1, 0, 2), face=mesh)
+
+
 def read(generated, source, driving=None):
+    return read_all([generated], source, driving)
+
+
+def read_all(frames, source, driving):
     measure = Likeness(Setting())
-    measure.update(Moment(generated, driving=driving, source=source))
+    for generated in frames:
+        measure.update(Moment(generated, driving=driving, source=source))
     return {reading.name.split("[")[0]: reading for reading in measure.readings()}
 
 
@@ -39,3 +51,25 @@ def test_the_driver_is_compared_with_the_photo_as_well(view):
     assert found.value == pytest.approx(found.real) and found.value < 0.84 and found.better == "lower"
     assert read(photo, photo, photo)["likeness-driver"].better == "higher"  # one person
     assert read(photo, photo)["likeness-driver"].value is None
+
+
+def test_nothing_of_the_driver_came_into_the_photo_and_all_of_it_into_the_driver(ramps):
+    photo, driver = ramps
+    assert read(photo, photo, driver)["likeness-leak"].value == pytest.approx(0, abs=1e-6)  # looks are float32
+    assert read(driver, photo, driver)["likeness-leak"].value == pytest.approx(1, abs=1e-6)
+    both = read_all([photo, photo, photo, driver], photo, driver)["likeness-leak"]
+    assert (both.value, both.samples, both.better) == (pytest.approx(1 / 4, abs=1e-6), 4, "near 0")
+
+
+def test_what_came_in_is_the_part_gone_of_the_way_left(ramps):
+    photo, driver = ramps
+    mixed = View(photo.image // 2 + driver.image // 2, face=photo.face)
+    found = read(mixed, photo, driver)
+    near, before = found["likeness-driver"].value, found["likeness-driver"].real
+    assert found["likeness-leak"].value == pytest.approx((near - before) / (1 - before)) and before < near < 1
+
+
+def test_of_one_person_it_is_not_told_what_came_in(ramps):
+    photo, driver = ramps
+    assert read(driver, photo, photo)["likeness-leak"].why == "source and driver look like one person"
+    assert read(driver, photo)["likeness-leak"].why == "the driver shows no face"
