@@ -54,10 +54,11 @@ class Csim:
     better="higher",
     unit="cosine",
     protocol="looks",
-    says="cosine of the looks (colours and edges of the upright face) of the generated face and of the source's; `likeness-driver`: "
-    "of the generated face and the driver's (to be high where these are one person), beside it (`real`) the source photo's own with "
-    "the driver's; `likeness-leak`: how much of the way from the photo's to 1 the generated face's has gone, 0 where nothing of the "
-    "driver came in, 1 where it is the driver (whose pose and expression count, too). Frames of one person "
+    says="cosine of the looks (colours and edges of the upright face) of the generated face and of the source's, beside it (`real`) the "
+    "driver's with how it first looked, one person; `likeness-driver`: of the generated face and the driver's (to be high where these "
+    "are one person), beside it the source photo's own with the driver's; `likeness-leak`: how much of the way from the photo's to 1 "
+    "the generated face's has gone, 0 where nothing of the driver came in, 1 where it is the driver (whose pose and expression count, "
+    "too). Frames of one person "
     f"lie above {1 - SAME:g}, strangers below, but for one pair in 200",
     needs="source faces",
 )
@@ -65,8 +66,9 @@ class Likeness:
     """Mean likeness to the source and to the driver, and how much of the driver came in."""
 
     def __init__(self, setting: Setting):
-        self.source, self.driver, self.leak = Running(), Running(), Running()
+        self.source, self.driver, self.leak, self.person = Running(), Running(), Running(), Running()
         self.still: tuple[View, np.ndarray] | None = None
+        self.first: np.ndarray | None = None
 
     def update(self, moment: Moment) -> float | None:
         own, source, driver = moment.generated, moment.source, moment.driving
@@ -75,6 +77,8 @@ class Likeness:
         look, photo = describe(own.image, own.face), self._of(source)
         if driver is not None and driver.face is not None:
             theirs = describe(driver.image, driver.face)
+            self.first = theirs if self.first is None else self.first
+            self.person.add(cosine(self.first, theirs))
             near, before = cosine(look, theirs), cosine(photo, theirs)
             self.driver.add(near, real=before)
             self.leak.add((near - before) / max(1 - before, 1e-6))
@@ -86,7 +90,7 @@ class Likeness:
         leak = replace(self.spec, name="likeness-leak", better="near 0", unit="")
         absent = "the driver shows no face"
         return [
-            self.source.reading(self.spec, "no moment shows both faces"),
+            replace(self.source.reading(self.spec, "no moment shows both faces"), real=self.person.mean),
             self.driver.reading(driver, absent),
             blank(leak, "source and driver look like one person") if same else self.leak.reading(leak, absent),
         ]

@@ -17,7 +17,8 @@ SHOWN = {
     "cross-id": (
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
         "mouth-opening-corr", "mouth-width-corr", "mouth-width-gain", "blinks-found", "blinks-invented", "likeness",
-        "likeness-driver", "likeness-leak", "sharpness", "background", "background-changed", "background-touched",
+        "likeness:real", "likeness-driver", "likeness-driver:real", "likeness-leak", "sharpness", "background", "background-changed",
+        "background-touched",
     ),
     "dub": (
         "mouth-opening-aligned", "mouth-width-aligned", "mouth-opening-corr", "mouth-width-corr", "mouth-opening-lag",
@@ -37,7 +38,8 @@ SHOWN = {
     "ablation": ("psnr", "ssim", "f-lmd", "m-lmd", "sharpness", "shake", "jitter", "mouth-opening-corr"),
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
-"""Columns of each task's table, by the metrics' names without protocol; all others are in the JSON."""
+"""Columns of each task's table, by the metrics' names without protocol, `:real` for the same on real pictures; all others are in
+the JSON."""
 
 
 HERE = {"lpips": "lpips-alex", "aed": "aed-deep3d", "apd": "apd-deep3d"}
@@ -86,8 +88,11 @@ def _cell(reading: Mapping[str, Any] | None, samples: int) -> str:
 
 
 def reading_of(name: str, metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The reading of a metric, whatever its protocol; nothing where it was not measured."""
-    return next((r for full, r in metrics.items() if full.partition("[")[0] == name and r["value"] is not None), None)
+    """The reading of a metric, or of `NAME:real`, whatever its protocol; nothing where it was not measured."""
+    bare, _, real = name.partition(":")
+    key = real or "value"
+    found = next((r for full, r in metrics.items() if full.partition("[")[0] == bare and r.get(key) is not None), None)
+    return found and {**found, "value": found[key]}
 
 
 def _not_measured(wanted: Sequence[str], columns: Sequence[str], methods: Mapping[str, Any]) -> list[str]:

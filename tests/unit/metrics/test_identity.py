@@ -30,9 +30,9 @@ def read(generated, source, driving=None):
     return read_all([generated], source, driving)
 
 
-def read_all(frames, source, driving):
+def read_all(frames, source, *drivers):
     measure = Likeness(Setting())
-    for generated in frames:
+    for generated, driving in zip(frames, drivers, strict=True):
         measure.update(Moment(generated, driving=driving, source=source))
     return {reading.name.split("[")[0]: reading for reading in measure.readings()}
 
@@ -57,7 +57,7 @@ def test_nothing_of_the_driver_came_into_the_photo_and_all_of_it_into_the_driver
     photo, driver = ramps
     assert read(photo, photo, driver)["likeness-leak"].value == pytest.approx(0, abs=1e-6)  # looks are float32
     assert read(driver, photo, driver)["likeness-leak"].value == pytest.approx(1, abs=1e-6)
-    both = read_all([photo, photo, photo, driver], photo, driver)["likeness-leak"]
+    both = read_all([photo, photo, photo, driver], photo, *[driver] * 4)["likeness-leak"]
     assert (both.value, both.samples, both.better) == (pytest.approx(1 / 4, abs=1e-6), 4, "near 0")
 
 
@@ -73,3 +73,11 @@ def test_of_one_person_it_is_not_told_what_came_in(ramps):
     photo, driver = ramps
     assert read(driver, photo, photo)["likeness-leak"].why == "source and driver look like one person"
     assert read(driver, photo)["likeness-leak"].why == "the driver shows no face"
+
+
+def test_beside_likeness_stands_how_like_its_first_look_the_driver_stays(ramps):
+    photo, driver = ramps
+    assert read(photo, photo, driver)["likeness"].real == pytest.approx(1)
+    apart = read(photo, driver)["likeness"].value
+    assert read_all([photo, photo], photo, driver, photo)["likeness"].real == pytest.approx((1 + apart) / 2)
+    assert read(photo, photo)["likeness"].real is None
