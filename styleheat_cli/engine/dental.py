@@ -29,6 +29,7 @@ CHEEKS = (50, 280, 101, 330)
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
 NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
+FRONT, STEPS, ENDS = slice(3, 6), 24, 0.7  # of a lip's nine points, those before the front teeth; looks from lip to lip; share of the brightest at which teeth end
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 
@@ -58,21 +59,25 @@ def teeth_of(plate: Plate) -> Teeth:
     rim = unmapped(plane, outline)
     line, jaw, there = rim[[5, 15]].mean(0), 0.0, 1.0
     look = Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
-    lifts = height >= PARTED * plate.side / 512
-    if lifts:
+    seen = height >= PARTED * plate.side / 512
+    if seen:
         upper = _seen(plate, outline)
         there = _teethlike(_brightest(upper), look.ivory)
         look = replace(look, ivory=_brightest(upper), light=_lit(upper))
-        upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
         jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
     else:
         upper = _likely(plate, plane, line, UPPER, look)
+    bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
+    if seen:
+        upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
+        above = np.array([line[0], unmapped(plane, _edge(plate.image, outline))[1] - UPPER.shown])
+        hidden = _likely(plate, plane, above, UPPER, look)
+        upper = _before(upper, replace(hidden, share=there * hidden.share))
     lower = _likely(plate, plane, line, LOWER, replace(look, ivory=BEHIND * look.ivory))
     lower = replace(lower, share=there * (1 - jaw) * lower.share)
     moist = _tongue(plate, plane, line, look)
     moist = replace(moist, share=(1 - jaw) * moist.share)
-    bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
-    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), chin, bright, look.soft, look.colour, jaw, lifts)
+    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), chin, bright, look.soft, look.colour, jaw, seen, 1 - there)
 
 
 def colourfulness(plate: Plate) -> float:
@@ -97,6 +102,33 @@ def _seen(plate: Plate, outline: np.ndarray) -> Layer:
     inside = drawn(outline - low, patch.shape[:2])
     share = cv2.erode(inside, np.ones((size, size)), borderValue=0)
     return Layer(patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), light_in(inside, plate.place[0]).clip(LITTLE), low)
+
+
+def _edge(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """(2,) where the front teeth of an open mouth end, in pixels: where it gets dark below the brightest, or at the lower lip."""
+    upper, lower = outline[:MIDDLE:-1][FRONT], outline[1:MIDDLE][FRONT]
+    down = np.linspace(0, 1, STEPS)[:, None, None]
+    way = (1 - down) * upper + down * lower  # [STEPS 3 2]
+    at = way.clip(0, len(image) - 1).astype(int)
+    bright = image[at[..., 1], at[..., 0]].mean((1, 2))
+    first = int(bright[: 2 * STEPS // 3].argmax())
+    dark = np.flatnonzero(bright[first:] < ENDS * bright[first])
+    return way[first + dark[0] if len(dark) else -1].mean(0)
+
+
+def _before(layer: Layer, behind: Layer) -> Layer:
+    """A layer with another one behind it, in one."""
+    low = np.minimum(layer.corner, behind.corner)
+    width, height = (np.maximum(*(each.corner + each.share.shape[::-1] for each in (layer, behind))) - low).tolist()
+    patch, share, light = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32), np.full((height, width), WELL, np.float32)
+    for each in (behind, layer):
+        x, y = (each.corner - low).tolist()
+        here = np.s_[y : y + each.share.shape[0], x : x + each.share.shape[1]]
+        seen = each.share / np.maximum(each.share + share[here] * (1 - each.share), 1e-6)
+        patch[here] += seen[..., None] * (each.patch - patch[here])
+        light[here] += seen * (each.light - light[here])
+        share[here] += each.share * (1 - share[here])
+    return Layer(np.round(patch).astype(np.uint8), share, light, low)
 
 
 def _brightest(layer: Layer) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Teeth between the lips of a picture: moved with the skull and not with the lips, as far as lips show them.
 
-They are laid over what was synthesised there. An upper lip that rises above them takes them along, so that nothing made up
-shows above; what lies low in a wide open mouth follows the jaw, as lower teeth do. Light falls in between the lips: the less
+They are laid over what was synthesised there. What lies low in a wide open mouth follows the jaw, as lower teeth do. Light falls in between the lips: the less
 they are parted, the darker it is behind them.
 """
 
@@ -20,11 +19,12 @@ from .heal import parted
 
 RIM = 1.5  # pixels at 512 that the lips' own edge takes
 LEAST = 0.08  # head sizes that an opening counts at least
-DARK = (0.25, 0.45)  # brightness behind the teeth and over the tongue, against the teeth's
+DARK = (0.18, 0.4)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
+FALLS = 0.6  # of that, by which light comes from above
 SHOWN = 5.0 * MM, 2.5 * MM  # that lower teeth show above the lip, at most and at least
 DROP, BITE = 1.6, 1.5 * MM  # by how much lower teeth go down with the chin, of which landmarks tell but a part; and from the start
 SEAM, SEAL = 0.6, 0.8  # brightness of the line along which lips meet, against the lips'; pixels at 512 of its blur
@@ -48,8 +48,8 @@ class Teeth:
     """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
     (20, 2) and the height of the line along which they close; the canonical height of the chin; how bright they are in levels; the standard deviation of the
-    picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw, and whether an
-    upper lip that rises takes it along."""
+    picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw; whether it is
+    seen in the source, and by how much an upper lip that rises takes it along, as where no teeth are seen that could go on above."""
 
     upper: Layer
     lower: Layer
@@ -63,7 +63,8 @@ class Teeth:
     soft: float
     colour: float
     jaw: float
-    lifts: bool
+    seen: bool
+    lifts: float
 
 
 def plane_of(place: Place, depth: float) -> np.ndarray:
@@ -84,8 +85,10 @@ def unmapped(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def light_in(inside: np.ndarray, head: float) -> np.ndarray:
-    """(h, w) float32 in [0, 1]: the light that falls in through an opening (h, w), nothing beside it, of a head of so many pixels."""
-    return cv2.GaussianBlur(inside, (0, 0), LIT * head, borderType=cv2.BORDER_CONSTANT)
+    """(h, w) float32 in [0, 1]: the light that falls in through an opening (h, w), nothing beside it, of a head of so many pixels: from
+    above, so that it is an upper lip that shades."""
+    light = cv2.GaussianBlur(inside, (0, 0), LIT * head, borderType=cv2.BORDER_CONSTANT)
+    return cv2.warpAffine(light, np.float32([[1, 0, 0], [0, 1, FALLS * LIT * head]]), light.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
 def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, own: np.ndarray) -> None:
@@ -110,7 +113,7 @@ def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, own:
     light = light_in(opening, place[0])
     size = 2 * round(RIM * len(image) / 1024) + 1
     inside = apart * cv2.blur(opening, (size, size))
-    if not teeth.lifts:
+    if not teeth.seen:
         inside = cv2.GaussianBlur(inside, (0, 0), teeth.soft, borderType=cv2.BORDER_CONSTANT)
     seen, share = _under(teeth.upper, at, light, red)
     depth = np.clip((way - 1) / max(float(way[inside > 0.5].max(initial=1)) - 1, 0.5), 0, 1)
