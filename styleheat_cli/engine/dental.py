@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from ..face.regions import CHIN, INNER_LIPS
+from .bite import MIDDLE, Bite, bite_of
 from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
 from .eyes import softness
 from .fill import drawn
 from .plate import Plate
-from .teeth import DARK, MIDDLE, RED, RIM, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
+from .teeth import BITE, DARK, RED, RIM, SHOWN, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
 WIDE = (0.3, 0.5)  # heights of an opening, in its widths: up to the first it shows upper teeth only, from the second a jaw too
@@ -29,7 +30,6 @@ CHEEKS = (50, 280, 101, 330)
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
 NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
-FRONT, STEPS, ENDS = slice(3, 6), 24, 0.7  # of a lip's nine points, those before the front teeth; looks from lip to lip; share of the brightest at which teeth end
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 
@@ -68,16 +68,31 @@ def teeth_of(plate: Plate) -> Teeth:
     else:
         upper = _likely(plate, plane, line, UPPER, look)
     bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
+    low, shows, own = line, SHOWN, None
     if seen:
+        bite = bite_of(plate.image, outline)
         upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
-        above = np.array([line[0], unmapped(plane, _edge(plate.image, outline))[1] - UPPER.shown])
+        if there > 0 and bite.parts is not None and jaw == 0:
+            upper, own = _parted(upper, bite, outline)
+            own = replace(own, corner=own.corner - np.round(BITE * plane[:, 1]).astype(int))
+            begin, lip = (float(unmapped(plane, point)[1]) for point in (bite.begins, outline[MIDDLE // 2]))
+            low = np.array([line[0], begin + LOWER.shown - BITE])
+            shows = max(SHOWN[0], lip - begin), min(SHOWN[1], lip - begin)
+        above = np.array([line[0], unmapped(plane, bite.ends)[1] - UPPER.shown])
         hidden = _likely(plate, plane, above, UPPER, look)
         upper = _before(upper, replace(hidden, share=there * hidden.share))
-    lower = _likely(plate, plane, line, LOWER, replace(look, ivory=BEHIND * look.ivory))
+    lower = _likely(plate, plane, low, LOWER, replace(look, ivory=BEHIND * look.ivory))
     lower = replace(lower, share=there * (1 - jaw) * lower.share)
+    lower = lower if own is None else _before(own, lower)
     moist = _tongue(plate, plane, line, look)
     moist = replace(moist, share=(1 - jaw) * moist.share)
-    return Teeth(upper, lower, moist, plane, depth, rim, float(line[1]), chin, bright, look.soft, look.colour, jaw, seen, 1 - there)
+    return Teeth(upper, lower, moist, plane, depth, rim, float(low[1]), shows, chin, bright, look.soft, look.colour, jaw, seen, 1 - there)
+
+
+def _parted(layer: Layer, bite: Bite, outline: np.ndarray) -> tuple[Layer, Layer]:
+    """The rows of a layer, upper and lower, by the line between them."""
+    upper = drawn(np.vstack([bite.parts, outline[MIDDLE + 1 :]]) - layer.corner, layer.share.shape)
+    return tuple(replace(layer, share=layer.share * share) for share in (upper, 1 - upper))
 
 
 def colourfulness(plate: Plate) -> float:
@@ -104,18 +119,6 @@ def _seen(plate: Plate, outline: np.ndarray) -> Layer:
     return Layer(patch.copy(), cv2.GaussianBlur(share, (0, 0), 0.7 * unit), light_in(inside, plate.place[0]).clip(LITTLE), low)
 
 
-def _edge(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """(2,) where the front teeth of an open mouth end, in pixels: where it gets dark below the brightest, or at the lower lip."""
-    upper, lower = outline[:MIDDLE:-1][FRONT], outline[1:MIDDLE][FRONT]
-    down = np.linspace(0, 1, STEPS)[:, None, None]
-    way = (1 - down) * upper + down * lower  # [STEPS 3 2]
-    at = way.clip(0, len(image) - 1).astype(int)
-    bright = image[at[..., 1], at[..., 0]].mean((1, 2))
-    first = int(bright[: 2 * STEPS // 3].argmax())
-    dark = np.flatnonzero(bright[first:] < ENDS * bright[first])
-    return way[first + dark[0] if len(dark) else -1].mean(0)
-
-
 def _before(layer: Layer, behind: Layer) -> Layer:
     """A layer with another one behind it, in one."""
     low = np.minimum(layer.corner, behind.corner)
@@ -138,9 +141,12 @@ def _brightest(layer: Layer) -> np.ndarray:
 
 
 def _lit(layer: Layer) -> float:
-    """The light in which an open mouth is seen where it is brightest."""
-    light = layer.light[layer.share > 0.5]
-    return float(np.percentile(light, 85)) if len(light) else WELL
+    """The light in which the brightest of an open mouth is seen."""
+    inside = layer.share > 0.5
+    if not inside.any():
+        return WELL
+    grey = layer.patch.mean(-1)
+    return float(layer.light[inside & (grey >= np.percentile(grey[inside], 75))].mean())
 
 
 def _teethlike(colour: np.ndarray, ivory: np.ndarray) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..face.morphable import canonical
 from ..face.regions import CHIN, INNER_LIPS
+from .bite import MIDDLE
 from .dentition import LOWER, MM
 from .fill import drawn
 from .heal import parted
@@ -21,7 +22,6 @@ RIM = 1.5  # pixels at 512 that the lips' own edge takes
 LEAST = 0.08  # head sizes that an opening counts at least
 DARK = (0.18, 0.4)  # brightness behind the teeth and over the tongue, against the teeth's
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
-MIDDLE = len(INNER_LIPS) // 2
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
 FALLS = 0.6  # of that, by which light comes from above
@@ -47,7 +47,8 @@ class Layer:
 class Teeth:
     """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
-    (20, 2) and the height of the line along which they close; the canonical height of the chin; how bright they are in levels; the standard deviation of the
+    (20, 2), the height of the line along which they close by the lower teeth, and how much of these shows above the lower lip at most
+    and at least, in head sizes; the canonical height of the chin; how bright they are in levels; the standard deviation of the
     picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw; whether it is
     seen in the source, and by how much an upper lip that rises takes it along, as where no teeth are seen that could go on above."""
 
@@ -58,6 +59,7 @@ class Teeth:
     depth: float
     rim: np.ndarray
     line: float
+    shows: tuple[float, float]
     chin: float
     bright: float
     soft: float
@@ -184,7 +186,7 @@ def _source_of(
     x, y = np.meshgrid(np.arange(shape[1]) + low[0] + 0.5, np.arange(shape[0]) + low[1] + 0.5)
     lip = float(unmapped(plane, target[INNER_LIPS[MIDDLE // 2], :2])[1])
     drop = DROP * float(canonical_of(place, target[[CHIN]])[0, 1] - teeth.chin) + BITE
-    jaw = np.clip(drop, *np.maximum(lip - teeth.line + LOWER.shown - np.array(SHOWN), 0))
+    jaw = np.clip(drop, *np.maximum(lip - teeth.line + LOWER.shown - np.array(teeth.shows), 0))
     on_jaw = unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
     lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
     x, y = x - lifted[0], y - lifted[1]
