@@ -21,7 +21,7 @@ STANDS = 6.0  # levels that the background may differ from that of the frame bef
 KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
 OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to the first it is the background's, from the second the person's
 LEAST_OWN = 0.3  # least share that is undone
-SURE, EDGE, SOFTLY = 0.97, 0.006, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
+SURE, EDGE, SOFTLY = 0.97, 0.008, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
 APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
 
 

@@ -84,6 +84,27 @@ def test_filling_keeps_what_is_known_and_carries_it_on():
     assert np.abs(out.astype(int) - (200, 40, 40)).max() <= 3
 
 
+@pytest.mark.parametrize("rim", [0, 35])
+def test_skin_that_mixes_with_the_wall_gets_its_own_colour_and_no_light_rim(rim):
+    """A face before a wall, a matte that is 2 px too large, and the rim of a sharpened picture beside the face."""
+    skin, wall = np.array([190.0, 140, 120]), np.array([120.0, 130, 140])
+    away = np.hypot(*(np.indices((256, 256)) - 128)) - 70
+    share = np.clip(0.5 - away / 3, 0, 1)[..., None]
+    image = share * skin + (1 - share) * wall - rim * (np.abs(away - 2.5) < 1)[..., None] * (skin - wall) / np.linalg.norm(skin - wall)
+    alpha = np.clip(0.5 - (away - 2) / 2, 0, 1).astype(np.float32)
+    image = np.round(image).astype(np.uint8)
+    own = _carried_on(image, alpha, _wall(image, alpha), chin=400)
+    assert np.abs(own[alpha > 0.3].astype(int) - skin).max() < 20
+
+
+def test_hair_that_is_neither_skin_nor_wall_stays(plate):
+    image, ring = plate.image.copy(), np.abs(np.hypot(*(np.indices((512, 512)) - 256)) - 150) < 5
+    image[:], alpha = (120, 40, 40), (np.hypot(*(np.indices((512, 512)) - 256)) < 155).astype(np.float32)
+    image[np.hypot(*(np.indices((512, 512)) - 256)) < 145], image[ring] = (230, 150, 130), (90, 62, 50)
+    own = _carried_on(image, alpha, _wall(image, alpha), chin=600)
+    assert np.abs(own[ring].astype(int) - (90, 62, 50)).mean() < 8
+
+
 def test_the_generator_gives_the_portrait_back(engine, plate):
     from styleheat_cli.media.pixels import to_images
 

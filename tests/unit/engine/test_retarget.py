@@ -5,6 +5,7 @@ import pytest
 
 from styleheat_cli.engine.response import mouth as mouth_of
 from styleheat_cli.engine.retarget import (
+    AWOKEN,
     LEASH,
     WIDE,
     Controls,
@@ -205,6 +206,14 @@ def test_eyes_that_stay_shut_are_shut(model):
     shut = np.repeat(blink(model, 1.0)[None], 50, axis=0)
     out = retarget(model, track(1), track(expression=shut), TIMES)
     assert np.abs((openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2]).max() < 0.02
+
+
+def test_eyes_that_are_shut_in_a_photo_open_with_the_drivers(model):
+    own = track(1, expression=blink(model, 1.0))
+    calm = openings(model.mean)[0]
+    for anchor, share in (("rest", AWOKEN), (0.0, 0.0)):  # where a moment is named, that one has its eyes shut, too
+        out = retarget(model, own, track(), TIMES, Controls(anchor=anchor))
+        assert (openings(model.mean) + out.expression @ opening_rows(model).T)[:, :2] / calm == pytest.approx(share, abs=0.03)
 
 
 def test_a_smile_gives_way_before_a_mouth_gets_wider_than_mouths_are(model):

@@ -8,7 +8,7 @@ import pytest
 from styleheat_cli.engine.dental import teeth_of
 from styleheat_cli.engine.dentition import LIES, LOWER, MM, TONGUE, UPPER, crowns, tongue
 from styleheat_cli.engine.fill import drawn
-from styleheat_cli.engine.teeth import show
+from styleheat_cli.engine.teeth import UPPER_LIP, show
 from styleheat_cli.face.regions import INNER_LIPS
 
 from .test_pictures import jaw_drop, target
@@ -86,6 +86,37 @@ def test_the_less_the_lips_are_parted_the_darker_it_is_between_them(model, plate
 def test_closed_lips_show_none(closed):
     image, _ = shown(teeth_of(closed), closed.landmarks, closed.place)
     assert not image.any()
+
+
+def test_lower_teeth_that_are_seen_go_with_the_jaw_and_upper_ones_do_not(model, plate, fitted):
+    """The astronaut, with a dark line drawn between her teeth and a mark on what lies below it."""
+    image, rim = plate.image.copy(), plate.landmarks[LIPS, :2]
+    upper, lower = rim[:10:-1], rim[1:10]
+    inside = drawn(rim, image.shape[:2]) > 0
+    image[inside] = 235, 228, 215
+    for share, colour in ((0.55, (30, 12, 12)), (0.75, (235, 228, 170))):
+        below = np.vstack([(1 - share) * upper + share * lower, lower[::-1]])
+        image[(drawn(below, image.shape[:2]) > 0) & inside] = colour
+    teeth, places = teeth_of(replace(plate, image=image)), []
+    for share in (0.3, 0.6):
+        points = target(model, plate, fitted, share * jaw_drop(model))
+        made, _ = shown(teeth, points, plate.place)
+        marked = (made[..., 0] > 150) & (made[..., 2] < 0.8 * made[..., 0])
+        white = (made[..., 2] > 150) & (made[..., 2] > 0.85 * made[..., 0])
+        assert marked.sum() > 40 and white.sum() > 100
+        places.append([*(np.nonzero(each)[0].mean() for each in (marked, white)), points[14, 1]])
+    mark, above, lip = np.diff(places, axis=0)[0]
+    assert lip > 3 and mark == pytest.approx(lip, abs=2) and abs(above) < 1
+
+
+def test_what_a_risen_lip_uncovers_is_the_gum_that_a_smile_goes_on_with(model, plate, fitted):
+    points = target(model, plate, fitted)
+    points[list(UPPER_LIP), 1] -= 5
+    own, inside = shown(teeth_of(plate), points, plate.place)
+    uncovered = inside & ~(drawn(plate.landmarks[LIPS, :2], inside.shape) > 0) & (np.arange(512)[:, None] < plate.landmarks[13, 1])
+    middle = np.abs(np.arange(512) - plate.landmarks[13, 0]) < 25
+    red, green, _blue = np.median(own[uncovered & middle], 0)
+    assert red > 80 and red > 1.4 * green
 
 
 def test_two_rows_meet_in_a_bite():
