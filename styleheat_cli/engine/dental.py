@@ -16,7 +16,7 @@ from .bite import MIDDLE, Bite, bite_of
 from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
 from .eyes import softness
 from .fill import drawn
-from .plate import Plate
+from .plate import Plate, skin_of
 from .teeth import BITE, DARK, RED, RIM, SHOWN, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
 
 PARTED = 5.0  # pixels at 512 between the lips from which a source shows its teeth
@@ -26,7 +26,6 @@ IVORY, TINT = np.array([1.09, 1.07, 1.02]), 0.3  # of teeth against the light; s
 PINK = np.array([0.74, 0.45, 0.44])  # of gums and tongue, against teeth
 SHADED_WHITE, BRIGHTEST = 1.2, 238  # by how much the white of an eye is shaded by its lids; levels that teeth do not exceed
 COLOURED = 0.12  # saturation from which a skin is in colour
-CHEEKS = (50, 280, 101, 330)
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
 NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
@@ -97,14 +96,8 @@ def _parted(layer: Layer, bite: Bite, outline: np.ndarray) -> tuple[Layer, Layer
 
 def colourfulness(plate: Plate) -> float:
     """0 for a grey picture to 1 for one in colour, by the skin of the cheeks."""
-    skin = _skin(plate)
+    skin = skin_of(plate.image, plate.landmarks)
     return float(np.clip((skin.max() - skin.min()) / max(skin.max(), 1) / COLOURED, 0, 1))
-
-
-def _skin(plate: Plate) -> np.ndarray:
-    """(3,) RGB of the cheeks."""
-    cheeks = plate.landmarks[list(CHEEKS), :2].clip(0, plate.side - 1).astype(int)
-    return plate.image[cheeks[:, 1], cheeks[:, 0]].astype(np.float64).mean(0)
 
 
 def _seen(plate: Plate, outline: np.ndarray) -> Layer:
@@ -205,7 +198,7 @@ def _drawn(low: np.ndarray, colours: np.ndarray, share: np.ndarray, look: Look) 
 def _ivory(plate: Plate) -> np.ndarray:
     """(3,) RGB of teeth in this light: as bright as the white of the eyes, which lids shade, or as the skin of the cheeks
     where that is brighter, and a little of its colour."""
-    skin = _skin(plate)
+    skin = skin_of(plate.image, plate.landmarks)
     whites = [np.percentile(eyeball.patch.mean(-1), 92) for eyeball in plate.eyeballs if eyeball is not None and eyeball.seen]
     light = max(skin.mean(), SHADED_WHITE * float(np.mean(whites or [0])))
     return min(light, BRIGHTEST) * IVORY ** colourfulness(plate) * (skin / skin.mean()) ** TINT

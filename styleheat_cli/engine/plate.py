@@ -21,7 +21,8 @@ STANDS = 6.0  # levels that the background may differ from that of the frame bef
 KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surely background
 OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to the first it is the background's, from the second the person's
 LEAST_OWN = 0.3  # least share that is undone
-SURE, EDGE, SOFTLY = 0.97, 0.008, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
+SURE, EDGE, SOFTLY = 0.97, 0.014, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
+CHEEKS, SKIN = (50, 280, 101, 330), (60.0, 90.0)  # points that tell the colour of skin; levels up to which another is skin, too
 APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
 
 
@@ -75,7 +76,7 @@ def make_plate(
     eyeballs = tuple(eyeball_of(image, landmarks, ring, iris) for ring, iris in EYES)
     return Plate(
         image=image,
-        person=lidded(image if whole else _carried_on(image, alpha, wall, landmarks[CHIN, 1]), landmarks, eyeballs),
+        person=lidded(image if whole else _carried_on(image, alpha, wall, landmarks), landmarks, eyeballs),
         background=image if whole else _background(image, wall, real, before),
         alpha=alpha,
         landmarks=landmarks,
@@ -88,7 +89,7 @@ def make_plate(
 
 def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
-    person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks[CHIN, 1])
+    person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks)
     person = lidded(person, plate.landmarks, plate.eyeballs)
     return replace(plate, image=image, person=person)
 
@@ -99,14 +100,19 @@ def _wall(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return filled(image, grown < KNOWN), grown
 
 
-def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np.ndarray], chin: float) -> np.ndarray:
-    """The person's own colours, and beyond their outline those next to it: where the matte says that a pixel mixes the person
-    with what is behind them, what was mixed in is taken out again; one beside the head, above the row `chin`, that is like what is
-    behind them is none of theirs."""
+def skin_of(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(3,) RGB of the cheeks."""
+    cheeks = landmarks[list(CHEEKS), :2].clip(0, len(image) - 1).astype(int)
+    return image[cheeks[:, 1], cheeks[:, 0]].astype(np.float64).mean(0)
+
+
+def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np.ndarray], landmarks: np.ndarray) -> np.ndarray:
+    """The person's own colours, and beyond their outline those next to it: where the matte or, beside the head, a pixel's colour says
+    that it mixes the person with what is behind them, what was mixed in is taken out again; what is like that is none of theirs."""
     if not (wall[1] < KNOWN).any():
         return image
-    beside = np.clip((chin - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
-    mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0]))
+    beside = np.clip((landmarks[CHIN, 1] - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
+    mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0], skin_of(image, landmarks)))
     beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
     share, own = np.minimum(alpha, mixed), image.copy()
     some = (share < 1) & (beyond < 1)
@@ -115,21 +121,24 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
     return blended(own, filled(own, beyond == 0), beyond)
 
 
-def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """(S, S): where a pixel near the outline mixes the person's colour near by with that of what is behind them, how much of it is the
-    person's: below 0 on the far side, as in the light rim of a sharpened picture. 1 elsewhere: hair is neither skin nor wall."""
+def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(S, S): where a pixel near the outline mixes skin (3,) with the colour of what is behind the person, how much of it is skin: below 0
+    on the far side, as in the light rim of a sharpened picture. 0 where it is like what is behind them, 1 elsewhere."""
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
     inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
+    near = (alpha > KNOWN) & (alpha < SURE)
+    shares[near] = 1 - _falling(np.abs(image[near].astype(np.float32) - behind[near]).max(-1), LIKE)
     near = (alpha > KNOWN) & ~inside
     if not inside.any() or not near.any():
         return shares
-    behind = behind[near].astype(np.float32)
-    apart, differs = filled(image, inside)[near] - behind, image[near] - behind
+    own, behind = filled(image, inside)[near].astype(np.float32), behind[near].astype(np.float32)
+    apart, differs = own - behind, image[near] - behind
     size = np.maximum(np.square(apart).sum(-1), 1)
     share = (differs * apart).sum(-1) / size
     beside = np.abs(differs - share[:, None] * apart).max(-1)
     mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM)
-    shares[near] = 1 - mixes * (1 - share)
+    bare = _falling(np.abs(own - skin).max(-1), SKIN)
+    shares[near] = bare * (1 - mixes * (1 - share)) + (1 - bare) * shares[near]
     return shares
 
 

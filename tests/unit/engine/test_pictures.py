@@ -84,6 +84,11 @@ def test_filling_keeps_what_is_known_and_carries_it_on():
     assert np.abs(out.astype(int) - (200, 40, 40)).max() <= 3
 
 
+def below(chin):
+    """Landmarks of a face in the middle of a picture, with its chin at this row."""
+    return np.concatenate([np.full((152, 3), 128.0), [[128.0, chin, 0.0]], np.full((325, 3), 128.0)])
+
+
 @pytest.mark.parametrize("rim", [0, 35])
 def test_skin_that_mixes_with_the_wall_gets_its_own_colour_and_no_light_rim(rim):
     """A face before a wall, a matte that is 2 px too large, and the rim of a sharpened picture beside the face."""
@@ -93,7 +98,7 @@ def test_skin_that_mixes_with_the_wall_gets_its_own_colour_and_no_light_rim(rim)
     image = share * skin + (1 - share) * wall - rim * (np.abs(away - 2.5) < 1)[..., None] * (skin - wall) / np.linalg.norm(skin - wall)
     alpha = np.clip(0.5 - (away - 2) / 2, 0, 1).astype(np.float32)
     image = np.round(image).astype(np.uint8)
-    own = _carried_on(image, alpha, _wall(image, alpha), chin=400)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(400))
     assert np.abs(own[alpha > 0.3].astype(int) - skin).max() < 20
 
 
@@ -101,7 +106,7 @@ def test_hair_that_is_neither_skin_nor_wall_stays(plate):
     image, ring = plate.image.copy(), np.abs(np.hypot(*(np.indices((512, 512)) - 256)) - 150) < 5
     image[:], alpha = (120, 40, 40), (np.hypot(*(np.indices((512, 512)) - 256)) < 155).astype(np.float32)
     image[np.hypot(*(np.indices((512, 512)) - 256)) < 145], image[ring] = (230, 150, 130), (90, 62, 50)
-    own = _carried_on(image, alpha, _wall(image, alpha), chin=600)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(600))
     assert np.abs(own[ring].astype(int) - (90, 62, 50)).mean() < 8
 
 
@@ -179,7 +184,7 @@ def test_hair_keeps_its_own_colour_where_it_is_mixed_with_the_background():
     alpha = np.broadcast_to(share, (256, 256)).copy()
     hair, wall = np.array([40.0, 30.0, 20.0]), np.array([200.0, 190.0, 180.0])
     image = np.round(alpha[..., None] * hair + (1 - alpha[..., None]) * wall).astype(np.uint8)
-    own = _carried_on(image, alpha, _wall(image, alpha), 256.0)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(256))
     assert np.abs(own[:, 118:] - hair).max() < 12 and np.abs(own[:, :90] - hair).max() < 25
 
 
