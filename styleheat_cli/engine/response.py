@@ -20,6 +20,7 @@ from ..shot import Person
 PROBES = 6  # pictures of a performance that are looked at for how far the lips are parted, besides those that nod most
 USUAL = np.array([1.0, 0.87, 1.0, 1.0, 1.0])  # seen of a change on a usual face: cheeks that only stretch hide a part of a mouth's width
 DOUBT = np.array([0.06, 0.06, 0.035, 0.035, 0.035])  # movement that weighs as much as what is usual: head sizes, radians
+MEET = 0.06  # head sizes between lips that meet: trackers see that much where there is nothing, which tells of no movement
 LEAST, MOST = np.array([0.65, 0.65, 0.75, 0.75, 0.75]), np.array([1.15, 1.15, 1.3, 1.3, 1.3])  # that is made up for
 MOUTH = ("lips_apart", "mouth_width")
 Look = Callable[[int], np.ndarray | None]
@@ -50,6 +51,7 @@ def measured(model: Morphable, person: Person, own: np.ndarray, gap: np.ndarray,
     if not wanted:
         return Response(own, USUAL)
     doubt, wanted = len(wanted) * DOUBT**2, np.array(wanted)
+    wanted[own[0] + wanted[:, 0] < MEET, 0] = 0
     slope = ((wanted * seen).sum(0) + doubt * USUAL) / (np.square(wanted).sum(0) + doubt)
     return Response(own, np.clip(slope, LEAST, MOST))
 

@@ -24,7 +24,7 @@ DARK = (0.18, 0.4)  # brightness behind the teeth and over the tongue, against t
 RED = np.array([0.75, 1.2, 1.1])  # powers with which red, green and blue fall there
 LOWER_LIP, UPPER_LIP = INNER_LIPS[1:MIDDLE], INNER_LIPS[MIDDLE + 1 :]
 LIT = 0.09  # head sizes of an opening's blur that tells how much light reaches a place in it
-FALLS = 0.6  # of that, by which light comes from above
+FALLS = 0.6, 0.2  # of that, and of the opening's height, by which light comes from above at most
 SHOWN = 5.0 * MM, 2.5 * MM  # that lower teeth show above the lip, at most and at least
 DROP, BITE = 1.6, 1.5 * MM  # by how much lower teeth go down with the chin, of which landmarks tell but a part; and from the start
 SEAM, SEAL = 0.6, 0.8  # brightness of the line along which lips meet, against the lips'; pixels at 512 of its blur
@@ -90,7 +90,9 @@ def light_in(inside: np.ndarray, head: float) -> np.ndarray:
     """(h, w) float32 in [0, 1]: the light that falls in through an opening (h, w), nothing beside it, of a head of so many pixels: from
     above, so that it is an upper lip that shades."""
     light = cv2.GaussianBlur(inside, (0, 0), LIT * head, borderType=cv2.BORDER_CONSTANT)
-    return cv2.warpAffine(light, np.float32([[1, 0, 0], [0, 1, FALLS * LIT * head]]), light.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    height = float(inside.sum()) / max(int((inside.max(0) > 0).sum()), 1)
+    fall = min(FALLS[0] * LIT * head, FALLS[1] * height)
+    return cv2.warpAffine(light, np.float32([[1, 0, 0], [0, 1, fall]]), light.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
 def show(teeth: Teeth, image: np.ndarray, target: np.ndarray, place: Place, own: np.ndarray) -> None:
