@@ -19,7 +19,8 @@ from .fill import blended, drawn, filled
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 REACH = 1.3  # side of an eyeball's patch in eye widths
 READ = (0.14, 0.2)  # height of an opening, in its widths, under which its eyeball cannot be read, and from which it can be relied on
-LID_RIM = 1.5  # pixels at 512 round an eye that are neither eyeball nor lid
+LID_RIM, LASH_RIM = 1.5, 4.0  # pixels at 512 round an eye that are neither eyeball nor lid, and that lashes darken
+COME_DOWN = (0.15, 0.5)  # shares of the source's opening from which on a lid is skin alone, and from which it is as in the source
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 FARTHER = (0.02, 0.1)  # widths by which an opening exceeds the photo's up to which nothing is made up, and from which all that it lacks is
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
@@ -44,10 +45,11 @@ UNDER_LID, SHADE = 0.07, 0.45  # widths by which an upper lid's shadow falls, an
 @dataclass(frozen=True)
 class Eyeball:
     """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, as seen, its gaps filled from beside them;
-    likely() (h, w, 3) uint8: with the gaps made up; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
+    likely() (h, w, 3) uint8: with the gaps made up; lid() (h, w, 3) uint8 and (h, w) float32: the skin of a shut lid, and where it is; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
 
     patch: np.ndarray
     likely: Callable[[], np.ndarray]  # hardly a frame needs it
+    lid: Callable[[], tuple[np.ndarray, np.ndarray]]  # nor this
     corner: np.ndarray
     iris: np.ndarray
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
@@ -74,7 +76,16 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], 
     relied = own * _rising(open_by, READ) * _rising(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
-    return Eyeball(spread, likely, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
+    lid = cache(partial(_lid, patch.copy(), outline - corner, LASH_RIM * len(image) / 512))
+    return Eyeball(spread, likely, lid, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
+
+
+def _lid(patch: np.ndarray, outline: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) uint8, (h, w) float32: a patch round an eye with skin from beyond its lashes in its place, and where that is; reach: of lashes,
+    in pixels."""
+    eye = cv2.dilate(drawn(outline, patch.shape[:2]), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(reach) + 1,) * 2))
+    skin = filled(patch, eye == 0)
+    return skin, cv2.GaussianBlur(eye, (0, 0), reach / 3)
 
 
 def _made_up(
@@ -165,14 +176,19 @@ def lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | 
     return person
 
 
-def show(image: np.ndarray, source: np.ndarray, eyeball: Eyeball, target: np.ndarray, before: np.ndarray, which: int) -> None:
+def show(
+    image: np.ndarray, source: np.ndarray, eyeball: Eyeball, target: np.ndarray, before: np.ndarray, which: int, at: np.ndarray | None = None
+) -> None:
     """Draws one of the EYES of a picture (S, S, 3) uint8, in place: the source's own where it rests, else turned to where its iris shall
     be, between the target's lids.
 
-    target, before (N, 3): the mesh in picture and source, in pixels.
+    target, before (N, 3): the mesh in picture and source, in pixels; at (S, S, 2) float32: where each pixel's centre lies in the source,
+    counted from that of its first pixel.
     """
     ring, iris = EYES[which]
     outline = target[list(ring), :2]
+    if at is not None and eyeball.seen:
+        _come_down(image, eyeball, outline, before[list(ring), :2], at)
     moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
     if moved > RESTS * len(image) / 512:
         _look(image, eyeball, outline, target[iris[0], :2])
@@ -184,6 +200,24 @@ def opening(outline: np.ndarray) -> float:
     """Pixels between the lids: the area inside the outline (16, 2) over the distance of its corners."""
     ends = outline[[0, len(outline) // 2]]
     return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
+
+
+def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, own: np.ndarray, at: np.ndarray) -> None:
+    """Lays the skin of a lid over what its edge, with its lashes, is stretched to where it comes down; changes `image`."""
+    share = 1 - _rising(opening(outline) / max(opening(own), 1e-3), COME_DOWN)
+    if share <= 0:
+        return
+    reach = 2 * LASH_RIM * len(image) / 512
+    low = np.clip(np.floor(np.minimum(outline.min(0), outline.mean(0) - np.ptp(own[:, 1])) - reach).astype(int), 0, len(image))
+    high = np.clip(np.ceil(np.maximum(outline.max(0), outline.mean(0) + np.ptp(own[:, 1])) + reach).astype(int), 0, len(image))
+    part = image[low[1] : high[1], low[0] : high[0]]
+    if part.size == 0:
+        return
+    skin, where = eyeball.lid()
+    there = np.ascontiguousarray(at[low[1] : high[1], low[0] : high[0]] - eyeball.corner.astype(np.float32))
+    skin = cv2.remap(skin, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    weight = share * cv2.remap(where, there, None, cv2.INTER_LINEAR, borderValue=0)
+    part[:] = cv2.blendLinear(skin, np.ascontiguousarray(part), weight, 1 - weight)
 
 
 def _keep(image: np.ndarray, source: np.ndarray, outline: np.ndarray) -> None:

@@ -25,6 +25,7 @@ from ..face.regions import (
 )  # fmt: skip
 from ..face.smooth import smooth
 from ..shot import ANGLES, CROP, EXPRESSION, TRANSLATION, MotionTrack
+from .lids import blinked, together
 from .response import mouth
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,6 @@ AJAR = 0.1  # head sizes between the lips that weigh as much against calm as one
 PLAUSIBLE = 3.5  # standard deviations, besides its own, beyond which an expression component is eased
 NEARLY_CLOSED, HALF_OPEN = 0.25, 0.6  # shares of an open eye at which it counts as closed, and from which it is followed as it is
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
-WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
 OPEN_EYES, AWAKE, AWOKEN = 80, 0.4, 0.7  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least; and a source's
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
@@ -209,7 +209,7 @@ def _expression(model, own, mine, driving, theirs, anchor, controls, times):
     if controls.anchor != "source":  # what somebody did is plausible on their own face
         wanted = eased(wanted, PLAUSIBLE + np.abs(rest))
     goal = np.column_stack([
-        _lids(model, own, rest, driving, start, theirs, controls),
+        _lids(model, own, rest, driving, start, theirs, times, controls),
         _lips(model, own, rest, driving, start, start + gained, wanted, controls),
     ])  # fmt: skip
     wanted = _matched(model, own, wanted, goal, _wider(model, own, rest, wanted, goal[:, 2], lively, controls))
@@ -234,7 +234,7 @@ def _moved(model: Morphable, change: np.ndarray) -> np.ndarray:
     return np.hypot(change @ opening_rows(model)[2], change @ width_row(model))
 
 
-def _lids(model, own, rest, driving, start, theirs, controls):
+def _lids(model, own, rest, driving, start, theirs, times, controls):
     """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye; eyes that a source has shut count as open
     by a share of what they are at ease."""
     measure, calm, ease = opening_rows(model)[:2], _calm_openings(model, driving)[:2], _calm_openings(model, own)[:2]
@@ -243,7 +243,7 @@ def _lids(model, own, rest, driving, start, theirs, controls):
         open_eyes = np.percentile(calm + _seen(driving)[:, EXPRESSION] @ measure.T, OPEN_EYES, axis=0)
         open_eyes, mine = np.maximum(open_eyes, AWAKE * calm), np.maximum(mine, AWOKEN * ease)
     ratio = (calm + theirs[:, EXPRESSION] @ measure.T) / np.maximum(open_eyes, 1e-3)
-    ratio = _together(1 + controls.expression_gain * controls.eyes_gain * (ratio - 1))
+    ratio = together(1 + controls.expression_gain * controls.eyes_gain * (blinked(ratio, times) - 1))
     ratio = np.interp(ratio, [NEARLY_CLOSED, HALF_OPEN, WIDEST], [0, HALF_OPEN, WIDEST])
     return ratio * mine
 
@@ -296,14 +296,6 @@ def with_quick_lids(model: Morphable, raw: MotionTrack, smooth: MotionTrack) -> 
     coeffs = smooth.coeffs.copy()
     coeffs[:, EXPRESSION] += lost @ np.linalg.pinv(measure).T
     return smooth.with_(coeffs=coeffs)
-
-
-def _together(ratio: np.ndarray) -> np.ndarray:
-    """(N, 2) openings of both eyes: alike unless one clearly winks."""
-    mean = ratio.mean(1, keepdims=True)
-    apart = np.abs(ratio[:, :1] - ratio[:, 1:])
-    own = np.clip((apart - WINK / 2) / (WINK / 2), 0, 1)
-    return mean + own * (ratio - mean)
 
 
 def _calm_openings(model: Morphable, motion: MotionTrack) -> np.ndarray:

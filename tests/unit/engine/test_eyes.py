@@ -7,6 +7,8 @@ import pytest
 
 from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, eyeball_of, opening, show, wider
 from styleheat_cli.engine.fill import drawn
+from styleheat_cli.engine.synthesis import warped
+from styleheat_cli.face.morphable import openings
 
 
 def shut(landmarks, by=1.0):
@@ -79,6 +81,24 @@ def test_what_is_made_up_comes_in_the_farther_an_eye_opens(astronaut):
         farther = opening(target[ring, :2]) / width - ball.open
         assert (differs[-1] > 0) == (farther > FARTHER[0])
     assert differs[0] < differs[1] < differs[2]
+
+
+def test_a_lid_that_comes_down_is_skin_and_not_its_lashes_stretched(engine, model, plate, fitted):
+    from styleheat_cli.engine.retarget import opening_rows
+
+    from .test_pictures import target
+
+    rows = opening_rows(model)[:2]
+    gaps = openings(model.shape(fitted.identity, fitted.expression, fitted.angles)[0])[:2]
+    down = np.linalg.pinv(rows) @ -gaps
+    made = warped(plate, target(model, plate, fitted, down), engine.triangles).image
+    for which, (ring, _iris) in enumerate(EYES):
+        skin, where = plate.eyeballs[which].lid()
+        outline = plate.landmarks[list(ring), :2]
+        x, upper = outline.mean(0)[0], outline[:, 1].min()
+        lid = made[int(upper) + 1 : int(upper) + 4, int(x) - 6 : int(x) + 7].astype(float).mean((0, 1))
+        lashes = plate.image[int(upper) - 1 : int(upper) + 2, int(x) - 6 : int(x) + 7].astype(float).mean((0, 1))
+        assert lid.mean() > lashes.mean() + 25 and np.abs(lid - skin[where > 0.5].mean(0)).max() < 30
 
 
 def test_a_grey_photo_gets_grey_eyes(asleep, astronaut):
