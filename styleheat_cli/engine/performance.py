@@ -17,6 +17,7 @@ from ..face.landmarks import Landmarker, region_of
 from ..face.morphable import canonical, fit_frames, gaps, placed, rotation
 from ..face.regions import LEFT_LIDS, LIPS, RIGHT_LIDS
 from ..face.shoulders import carried, middle_of
+from ..media.ahead import ahead
 from ..media.pixels import to_images
 from ..progress import Progress, silent
 from ..shot import ANGLES, POINTS, TRANSLATION, FaceTrack, Frame, MotionTrack, Shot
@@ -30,7 +31,7 @@ from .mesh import Way, target_mesh, unfolded
 from .plate import Plate, make_plate, repainted, with_open_eyes
 from .response import USUAL, Response, made_up_for, measured, mouth
 from .retarget import opening_rows
-from .synthesis import warped
+from .synthesis import Warped, warped
 from .teeth import Teeth, show
 from .texture import Atlas
 
@@ -96,13 +97,21 @@ class Performer:
     def pictures(
         self, shot: Shot, stage: Stage, rows: range
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        moved = self._moved(shot, stage, rows)
+        for row, dressed, target, made in moved if len(rows) == 1 else ahead(moved, 2):
+            image, changed = finished(self.engine, shot, dressed, row, target, made)
+            yield image, lambda changed=changed: changed * rim(stage.plate.side)
+
+    def _moved(self, shot: Shot, stage: Stage, rows: range) -> Iterator[tuple[int, Stage, np.ndarray, Warped]]:
+        """For each output row the stage as it looks by then, the mesh, and what the flow makes of it: the half of the work that a thread
+        does ahead."""
         looks, dressed, canvas = {}, stage, None
         for row in rows:
             if shot.looks(row) != looks:
                 looks, canvas = shot.looks(row), canvas or canvas_of(self.engine, stage)
                 dressed = with_looks(self.engine, stage, canvas, looks, inverted=shot.inversion is not None)
-            image, changed = picture(self.engine, shot, dressed, row)
-            yield image, lambda changed=changed: changed * rim(stage.plate.side)
+            target = target_of(self.engine, shot, dressed, row)
+            yield row, dressed, target, warped(dressed.plate, target, self.engine.triangles)
 
     def picture(self, image: np.ndarray, crop: np.ndarray) -> np.ndarray:
         return crop_image(image, crop, SIDE)
@@ -117,11 +126,13 @@ class Performer:
 
 
 def one_thread_each() -> None:
-    """Decoding, rendering and encoding have a thread each; threads inside their small steps would only wait for another."""
+    """Decoding, warping, synthesis and encoding have a thread each; threads inside their small steps would only wait for another."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def make_stage(
@@ -210,7 +221,11 @@ def _cut_between(shot: Shot, before: Frame, frame: Frame) -> bool:
 def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndarray, np.ndarray]:
     """(S, S, 3) uint8 of one output row, and (S, S) float32 where it differs from the source."""
     target = target_of(engine, shot, stage, row)
-    made = warped(stage.plate, target, engine.triangles)
+    return finished(engine, shot, stage, row, target, warped(stage.plate, target, engine.triangles))
+
+
+def finished(engine: Engine, shot: Shot, stage: Stage, row: int, target: np.ndarray, made: Warped) -> tuple[np.ndarray, np.ndarray]:
+    """The same from its mesh (N, 3) and what the flow made of it: with the inside of a mouth."""
     expression = stage.change.added_to(shot.motion.expression[row])
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     if "calibration" not in engine.without:
