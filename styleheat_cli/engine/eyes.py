@@ -7,7 +7,7 @@ likely: a white in the light of the skin around, an iris of the colour that is s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import cv2
@@ -43,13 +43,22 @@ UNDER_LID, SHADE = 0.07, 0.45  # widths by which an upper lid's shadow falls, an
 
 
 @dataclass(frozen=True)
+class Lid:
+    """The skin of a shut eye: (h, w, 3) uint8 at `corner` (x, y) of the crop, and where (h, w) float32 it is."""
+
+    skin: np.ndarray
+    where: np.ndarray
+    corner: np.ndarray
+
+
+@dataclass(frozen=True)
 class Eyeball:
     """One eye as if it had no lids: patch (h, w, 3) uint8 at `corner` (x, y) of the crop, as seen, its gaps filled from beside them;
-    likely() (h, w, 3) uint8: with the gaps made up; lid() (h, w, 3) uint8 and (h, w) float32: the skin of a shut lid, and where it is; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
+    likely() (h, w, 3) uint8: with the gaps made up; lid(): what covers it when it is shut; iris and eye corners there; how far it was open, in widths; whether it is seen at all."""
 
     patch: np.ndarray
     likely: Callable[[], np.ndarray]  # hardly a frame needs it
-    lid: Callable[[], tuple[np.ndarray, np.ndarray]]  # nor this
+    lid: Callable[[], Lid]  # nor this
     corner: np.ndarray
     iris: np.ndarray
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
@@ -76,16 +85,15 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, ring: tuple[int, ...], 
     relied = own * _rising(open_by, READ) * _rising(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
-    lid = cache(partial(_lid, patch.copy(), outline - corner, LASH_RIM * len(image) / 512))
+    lid = cache(partial(_lid, patch.copy(), outline, corner, LASH_RIM * len(image) / 512))
     return Eyeball(spread, likely, lid, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
 
 
-def _lid(patch: np.ndarray, outline: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 3) uint8, (h, w) float32: a patch round an eye with skin from beyond its lashes in its place, and where that is; reach: of lashes,
-    in pixels."""
-    eye = cv2.dilate(drawn(outline, patch.shape[:2]), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(reach) + 1,) * 2))
-    skin = filled(patch, eye == 0)
-    return skin, cv2.GaussianBlur(eye, (0, 0), reach / 3)
+def _lid(patch: np.ndarray, outline: np.ndarray, corner: np.ndarray, reach: float) -> Lid:
+    """The lid of an eye in a patch (h, w, 3) at a corner: skin from beyond the lashes; reach: of these, in pixels."""
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(reach) + 1,) * 2)
+    eye = cv2.dilate(drawn(outline - corner, patch.shape[:2]), brush)
+    return Lid(filled(patch, eye == 0), cv2.GaussianBlur(eye, (0, 0), reach / 3), corner.astype(np.float32))
 
 
 def _made_up(
@@ -157,10 +165,10 @@ def _colour(tone: np.ndarray) -> float:
 
 
 def wider(now: Eyeball | None, before: Eyeball | None) -> Eyeball | None:
-    """Of the eyeballs of two moments the one that is seen better."""
-    if now is None or before is None:
-        return now or before
-    return now if now.open > BLINKING * before.open else before
+    """Of the eyeballs of two moments the one that is seen better, under the lid of the first."""
+    if now is None or before is None or now.open > BLINKING * before.open:
+        return now
+    return replace(before, lid=now.lid)
 
 
 def lidded(person: np.ndarray, landmarks: np.ndarray, eyeballs: tuple[Eyeball | None, Eyeball | None]) -> np.ndarray:
@@ -213,10 +221,10 @@ def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, own: np
     part = image[low[1] : high[1], low[0] : high[0]]
     if part.size == 0:
         return
-    skin, where = eyeball.lid()
-    there = np.ascontiguousarray(at[low[1] : high[1], low[0] : high[0]] - eyeball.corner.astype(np.float32))
-    skin = cv2.remap(skin, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    weight = share * cv2.remap(where, there, None, cv2.INTER_LINEAR, borderValue=0)
+    lid = eyeball.lid()
+    there = np.ascontiguousarray(at[low[1] : high[1], low[0] : high[0]] - lid.corner)
+    skin = cv2.remap(lid.skin, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    weight = share * cv2.remap(lid.where, there, None, cv2.INTER_LINEAR, borderValue=0)
     part[:] = cv2.blendLinear(skin, np.ascontiguousarray(part), weight, 1 - weight)
 
 

@@ -93,12 +93,12 @@ def test_a_lid_that_comes_down_is_skin_and_not_its_lashes_stretched(engine, mode
     down = np.linalg.pinv(rows) @ -gaps
     made = warped(plate, target(model, plate, fitted, down), engine.triangles).image
     for which, (ring, _iris) in enumerate(EYES):
-        skin, where = plate.eyeballs[which].lid()
+        own = plate.eyeballs[which].lid()
         outline = plate.landmarks[list(ring), :2]
         x, upper = outline.mean(0)[0], outline[:, 1].min()
         lid = made[int(upper) + 1 : int(upper) + 4, int(x) - 6 : int(x) + 7].astype(float).mean((0, 1))
         lashes = plate.image[int(upper) - 1 : int(upper) + 2, int(x) - 6 : int(x) + 7].astype(float).mean((0, 1))
-        assert lid.mean() > lashes.mean() + 25 and np.abs(lid - skin[where > 0.5].mean(0)).max() < 30
+        assert lid.mean() > lashes.mean() + 25 and np.abs(lid - own.skin[own.where > 0.5].mean(0)).max() < 30
 
 
 def test_a_grey_photo_gets_grey_eyes(asleep, astronaut):
@@ -107,6 +107,8 @@ def test_a_grey_photo_gets_grey_eyes(asleep, astronaut):
     assert (made[inside] != image[inside]).any() and np.ptp(made.astype(int), axis=-1).max() <= 1
 
 
-def test_of_two_moments_the_eye_that_is_seen_better_counts(astronaut, asleep):
+def test_of_two_moments_the_eye_that_is_seen_better_counts_under_the_lid_of_its_own(astronaut, asleep):
     seen, unseen = eyeball_of(*astronaut, *EYES[0]), eyeball_of(*asleep, *EYES[0])
-    assert wider(unseen, seen) is seen and wider(seen, unseen) is seen and wider(None, unseen) is unseen
+    both = wider(unseen, seen)
+    assert both.patch is seen.patch and both.lid is unseen.lid
+    assert wider(seen, unseen) is seen and wider(unseen, None) is unseen and wider(None, seen) is None
