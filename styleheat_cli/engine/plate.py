@@ -11,7 +11,7 @@ from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
 from ..face.regions import CHIN
 from .completion import completed
-from .eyes import EYES, Eyeball, eyeball_of, lidded, wider
+from .eyes import EYES, Eyeball, eyeball_of, lid_of, lidded, wider
 from .fill import blended, filled
 from .mesh import Borders, source_mesh
 
@@ -30,9 +30,9 @@ APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to
 class Plate:
     """A source frame's crop, (S, S, 3) uint8, and its layers, all in crop pixels.
 
-    person: the picture with the person's colours carried on beyond their outline, and lids over the eyes; background: with the person
+    person: the picture with the person's colours carried on beyond their outline, and lids over the eyes that are seen; background: with the person
     taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
-    place: (scale, R, shift) of the head; eyeballs: where they can be read; inside: where the frame begins and ends, from left to right and from top to bottom;
+    place: (scale, R, shift) of the head; eyeballs: where they lie in the crop; inside: where the frame begins and ends, from left to right and from top to bottom;
     whole: whether person and background move in one layer, as a hood or a dark room does not tell where the person ends.
     """
 
@@ -73,7 +73,7 @@ def make_plate(
     whole = doubting and _doubt(likely, alpha, landmarks, real) > DOUBTFUL
     wall = None if whole else _wall(image, alpha)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
-    eyeballs = tuple(eyeball_of(image, landmarks, ring, iris) for ring, iris in EYES)
+    eyeballs = tuple(eyeball_of(image, landmarks, which, place[0]) for which in range(len(EYES)))
     return Plate(
         image=image,
         person=lidded(image if whole else _carried_on(image, alpha, wall, landmarks), landmarks, eyeballs),
@@ -91,7 +91,9 @@ def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
     person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks)
     person = lidded(person, plate.landmarks, plate.eyeballs)
-    return replace(plate, image=image, person=person)
+    lids = (lid_of(image, plate.landmarks[list(ring), :2]) for ring, _iris in EYES)
+    eyeballs = tuple(ball and replace(ball, lid=lid) for ball, lid in zip(plate.eyeballs, lids, strict=True))
+    return replace(plate, image=image, person=person, eyeballs=eyeballs)
 
 
 def _wall(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -191,5 +193,3 @@ def _grown(alpha: np.ndarray) -> np.ndarray:
     """The matte made a little larger: the background must not carry the person's rim."""
     radius = max(3, len(alpha) // 64) | 1
     return cv2.GaussianBlur(cv2.dilate(alpha, np.ones((radius, radius))), (0, 0), radius / 4)
-
-
