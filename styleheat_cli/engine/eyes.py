@@ -15,7 +15,7 @@ import numpy as np
 
 from ..face.landmarks import OUTER_EYES
 from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
-from .fill import blended, drawn, filled
+from .fill import blended, drawn, filled, ramp
 
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 REACH = 1.3  # side of an eyeball's patch in eye widths
@@ -36,7 +36,8 @@ BROWN = np.array([0.42, 0.30, 0.24])  # of a likely iris, against the white
 WHITE, TINT, BRIGHTEST = 0.95, 0.4, 232.0  # of the skin's light; share of its colour that a white takes on; levels that it does not exceed
 CORNERS = 0.35  # by how much a white is darker at the corners
 GLINT = (-0.30, -0.36, 0.15, 0.8)  # of the light in the iris: across and down, radius (in radii), strength
-OWN_IRIS = (0.5, 0.9)  # radii between which a pixel tells the colour of an iris
+OWN_IRIS, OFF_IRIS = (0.5, 0.9), 1.15  # radii between which a pixel tells the colour of an iris, and from which that of a white
+WHITES, IRISES = 85, 50  # percentiles of their brightness that are taken
 ENOUGH = 6  # pixels that tell a colour
 SKIN = (((119, 120, 121), (27, 28, 56)), ((348, 349, 350), (257, 258, 286)))  # points under and over each eye
 UNDER = 0.7  # of the light on an eye: how much is that under it
@@ -86,7 +87,7 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float
     own = np.clip(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7) * inside, 0, 1) * seen
     white = _white(image, landmarks, which)
     bright = float(np.percentile(patch.mean(-1)[inside], 90)) / white.mean() if seen else 0.0
-    relied = own * _rising(open_by, READ) * _rising(bright, LIT)
+    relied = own * ramp(open_by, READ) * ramp(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
     return Eyeball(spread, likely, lid_of(image, outline), corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
@@ -120,9 +121,9 @@ def _made_up(
     way = np.stack([along, [-along[1], along[0]]])
     across, down = np.moveaxis((places - iris) @ way.T / (IRIS * width), -1, 0)
     radius, aside = np.hypot(across, down), np.abs((places - ends.mean(0)) @ along) / width
-    white = _as_seen(white, seen, relied * (radius > 1.15), 85)
+    white = _as_seen(white, seen, relied * (radius > OFF_IRIS), WHITES)
     brown = white * (1 - _colour(white) * (1 - BROWN / BROWN.mean())) * BROWN.mean()
-    brown = _as_seen(brown, seen, relied * ((radius > OWN_IRIS[0]) & (radius < OWN_IRIS[1])), 50)
+    brown = _as_seen(brown, seen, relied * ((radius > OWN_IRIS[0]) & (radius < OWN_IRIS[1])), IRISES)
     shade = 1 - CORNERS * np.clip(2 * aside, 0, 1.2)[..., None] ** 2
     share = np.clip((1.04 - radius) / 0.1, 0, 1)[..., None]
     made = white * shade * (1 - share) + brown * _iris_light(across, down, radius)[..., None] * share
@@ -151,11 +152,6 @@ def _white(image: np.ndarray, landmarks: np.ndarray, which: int) -> np.ndarray:
         tones.append(image[at[:, 1], at[:, 0]].astype(np.float64).mean(0))
     skin = np.maximum(UNDER * tones[0] + (1 - UNDER) * tones[1], 1)
     return min(WHITE * float(skin.mean()), BRIGHTEST) * (skin / skin.mean()) ** TINT
-
-
-def _rising(value: float, over: tuple[float, float]) -> float:
-    """0 up to the first of two values, 1 from the second."""
-    return float(np.clip((value - over[0]) / (over[1] - over[0]), 0, 1))
 
 
 def _as_seen(likely: np.ndarray, patch: np.ndarray, weight: np.ndarray, percentile: float) -> np.ndarray:
@@ -227,7 +223,7 @@ def opening(outline: np.ndarray) -> float:
 
 def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, open_by: float, at: np.ndarray) -> None:
     """Lays the skin of a lid over what its edge, with its lashes, is stretched to where it comes down; changes `image`."""
-    share = 1 - _rising(open_by / max(eyeball.open, LEAST), COME_DOWN)
+    share = 1 - ramp(open_by / max(eyeball.open, LEAST), COME_DOWN)
     if share <= 0:
         return
     lid = eyeball.lid()
@@ -255,7 +251,7 @@ def _keep(image: np.ndarray, source: np.ndarray, outline: np.ndarray) -> None:
 def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.ndarray, open_by: float) -> None:
     """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
     unit = len(image) / 512
-    apart, lacks = opening(outline) / unit, _rising(open_by - eyeball.open, FARTHER)
+    apart, lacks = opening(outline) / unit, ramp(open_by - eyeball.open, FARTHER)
     if apart < SHUT[1] and eyeball.seen:
         _draw_lashes(image, outline, (SHUT[1] - apart) / (SHUT[1] - SHUT[0]))
     rim = int(np.ceil(3 * LID_EDGE * unit))

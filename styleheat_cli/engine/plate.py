@@ -12,7 +12,7 @@ from ..face.morphable import Fit, Morphable, rotation
 from ..face.regions import CHIN
 from .completion import completed
 from .eyes import EYES, Eyeball, eyeball_of, lid_of, lidded, wider
-from .fill import blended, filled
+from .fill import blended, filled, ramp
 from .mesh import Borders, source_mesh
 
 SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such a pixel over which the others cease to count
@@ -115,7 +115,7 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
         return image
     beside = np.clip((landmarks[CHIN, 1] - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
     mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0], skin_of(image, landmarks)))
-    beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
+    beyond = np.maximum(1 - ramp(alpha, OWN), 1 - ramp(mixed, UNMIXED))
     share, own = np.minimum(alpha, mixed), image.copy()
     some = (share < 1) & (beyond < 1)
     behind = wall[0][some].astype(np.float32)
@@ -129,7 +129,7 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
     inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
     near = (alpha > KNOWN) & (alpha < SURE)
-    shares[near] = 1 - _falling(np.abs(image[near].astype(np.float32) - behind[near]).max(-1), LIKE)
+    shares[near] = ramp(np.abs(image[near].astype(np.float32) - behind[near]).max(-1), LIKE)
     near = (alpha > KNOWN) & ~inside
     if not inside.any() or not near.any():
         return shares
@@ -138,15 +138,10 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     size = np.maximum(np.square(apart).sum(-1), 1)
     share = (differs * apart).sum(-1) / size
     beside = np.abs(differs - share[:, None] * apart).max(-1)
-    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM)
-    bare = _falling(np.abs(own - skin).max(-1), SKIN)
+    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * (1 - ramp(beside, LIKE)) * (share > RIM)
+    bare = 1 - ramp(np.abs(own - skin).max(-1), SKIN)
     shares[near] = bare * (1 - mixes * (1 - share)) + (1 - bare) * shares[near]
     return shares
-
-
-def _falling(values: np.ndarray, over: tuple[float, float]) -> np.ndarray:
-    """1 up to the first of two values, 0 from the second."""
-    return np.clip((over[1] - values) / (over[1] - over[0]), 0, 1)
 
 
 def _background(

@@ -45,7 +45,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Teeth:
-    """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
+    """What lies between a source's lips: the upper teeth (and all that an open mouth shows, but for lower teeth
+    that can be told from them), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
     (20, 2), the height of the line along which they close by the lower teeth, and how much of these shows above the lower lip at most
     and at least, in head sizes; the canonical height of the chin; how bright they are in levels; the standard deviation of the
