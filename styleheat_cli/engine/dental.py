@@ -30,6 +30,7 @@ COLOURED = 0.12  # saturation from which a skin is in colour
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
 NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
+GUM = 1.0 * MM  # that a rising lip bares above crowns
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 
@@ -57,7 +58,7 @@ def teeth_of(plate: Plate) -> Teeth:
     plane = plane_of(plate.place, depth)
     rim = unmapped(plane, outline)
     line, look = rim[[5, 15]].mean(0), Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
-    found = Rows(_likely(plate, plane, line, UPPER, look), None, line, SHOWN, 0.0, 1.0)
+    found = Rows(_likely(plate, plane, line, UPPER, look), None, line, SHOWN, np.inf, 0.0, 1.0)
     bright = float(np.percentile(found.upper.patch.mean(-1), 80))
     seen = height >= PARTED * plate.side / 512
     if seen:
@@ -70,19 +71,21 @@ def teeth_of(plate: Plate) -> Teeth:
         upper=found.upper, lower=lower if found.lower is None else _before(found.lower, lower),
         tongue=replace(moist, share=(1 - found.jaw) * moist.share), plane=plane, depth=depth, rim=rim, line=float(found.line[1]),
         shows=found.shows, chin=float(canonical_of(plate.place, plate.landmarks[[CHIN]])[0, 1]), bright=bright, soft=look.soft,
-        colour=look.colour, jaw=found.jaw, seen=seen, lifts=1 - found.there,
+        colour=look.colour, jaw=found.jaw, seen=seen, bares=found.bares,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rows:
     """What is known of a mouth's teeth: the upper row, the lower one where it is seen, the line of closed lips (2,) by the lower row, how
-    much of that shows above the lip, at most and at least, how much of the upper row goes with the jaw, and whether there are teeth."""
+    much of that shows above the lip, at most and at least, how much more of the upper one a rising lip bares, how much of that goes with
+    the jaw, and whether there are teeth."""
 
     upper: Layer
     lower: Layer | None
     line: np.ndarray
     shows: tuple[float, float]
+    bares: float
     jaw: float
     there: float
 
@@ -96,6 +99,8 @@ def _rows(plate: Plate, plane: np.ndarray, line: np.ndarray, look: Look, jaw: fl
     bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
     upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
     above = np.array([line[0], unmapped(plane, bite.ends)[1] - UPPER.shown])
+    top, crown = float(unmapped(plane, outline[MIDDLE + MIDDLE // 2])[1]), above[1] + UPPER.shown - UPPER.height
+    bares = there * (max(top - crown, 0.0) + GUM)
     if there > 0 and bite.parts is not None and jaw == 0:
         upper, lower = _parted(upper, bite, outline)
         lower = replace(lower, corner=lower.corner - np.round(BITE * plane[:, 1]).astype(int))
@@ -104,7 +109,7 @@ def _rows(plate: Plate, plane: np.ndarray, line: np.ndarray, look: Look, jaw: fl
         shows = max(SHOWN[0], lip - begin), min(SHOWN[1], lip - begin)
     hidden = _likely(plate, plane, above, UPPER, look)
     upper = _before(upper, replace(hidden, share=there * hidden.share))
-    return Rows(upper, lower, line, shows, jaw, there), look, bright
+    return Rows(upper, lower, line, shows, bares, jaw, there), look, bright
 
 
 def _parted(layer: Layer, bite: Bite, outline: np.ndarray) -> tuple[Layer, Layer]:
