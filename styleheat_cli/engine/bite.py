@@ -11,6 +11,7 @@ from ..face.regions import INNER_LIPS
 
 MIDDLE = len(INNER_LIPS) // 2
 FRONT, STEPS = slice(3, 6), 24  # of a lip's nine points those before the front teeth; looks from lip to lip
+UPPER = 2 * STEPS // 3  # looks among which the brightest is an upper tooth
 ENDS, BEGINS = 0.7, 0.75  # shares of the brightest of a row at which upper teeth end and lower ones begin
 LIP = 2  # looks next to the lower lip that are its own
 PALE = 0.2  # excess of red against upper teeth, of their brightness, from which on what is bright is none
@@ -34,7 +35,7 @@ def bite_of(image: np.ndarray, outline: np.ndarray) -> Bite:
     at = way.clip(0, len(image) - 1).astype(int)
     tone = image[at[..., 1], at[..., 0]].astype(np.float64).mean(1)  # [STEPS 3]
     bright = tone.mean(-1)
-    first = int(bright[: 2 * STEPS // 3].argmax())
+    first = int(bright[:UPPER].argmax())
     dark = np.flatnonzero(bright[first:] < ENDS * bright[first])
     if not len(dark):
         return Bite(way[-1].mean(0), None, None)
@@ -46,6 +47,6 @@ def bite_of(image: np.ndarray, outline: np.ndarray) -> Bite:
     if bright[second] < ENDS * bright[first] or redder > PALE:
         return Bite(way[ends].mean(0), None, None)
     begins = darkest + int(np.flatnonzero(bright[darkest:] >= BEGINS * bright[second])[0])
-    share = (darkest + 0.5) / STEPS
+    share = darkest / (STEPS - 1)
     parts = np.vstack([outline[0], (1 - share) * upper + share * lower, outline[MIDDLE]])
     return Bite(way[ends].mean(0), parts, way[begins].mean(0))

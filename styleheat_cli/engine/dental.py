@@ -1,7 +1,8 @@
 """Which teeth a photo has: those that it shows, or likely ones.
 
-A mouth that is open in the source holds more truth than any generator: its upper teeth are kept as they are. Where it shows
-none, likely ones are drawn in the photo's own light and softness: the upper row, and the lower one, which hardly a photo shows.
+A mouth that is open in the source holds more truth than any generator: the teeth that it shows are kept, upper ones on the skull and
+lower ones, where they can be told from them, on the jaw. What lips hide of them, or all where none are seen, is likely: drawn in the
+photo's own light and softness.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..face.regions import CHIN, INNER_LIPS
 from .bite import MIDDLE, Bite, bite_of
 from .dentition import LOWER, MM, TONGUE, UPPER, Row, crowns, tongue
 from .eyes import softness
-from .fill import drawn
+from .fill import drawn, ramp
 from .plate import Plate, skin_of
 from .teeth import BITE, DARK, RED, RIM, SHOWN, Layer, Teeth, canonical_of, light_in, plane_of, unmapped
 
@@ -29,6 +30,7 @@ COLOURED = 0.12  # saturation from which a skin is in colour
 LITTLE, WELL = 0.1, 0.7  # least light of a source that counts; light of drawn teeth
 LIP_RIM = 2.2  # times as bright as the middle of a mouth without teeth: what is brighter is a lip
 NO_TEETH, REDDER = 0.45, 0.25  # brightness against likely teeth, and excess of red, from which on what is seen is none
+GUM = 1.0 * MM  # that a rising lip bares above crowns
 BEHIND = 0.92  # brightness of lower teeth, which stand back, against that of upper ones
 
 
@@ -53,39 +55,61 @@ def teeth_of(plate: Plate) -> Teeth:
     width = max(float(np.linalg.norm(outline[0] - outline[MIDDLE])), 1e-3)
     height = float(cv2.contourArea(outline.astype(np.float32))) / width
     depth = float(canonical_of(plate.place, plate.landmarks[list(INNER_LIPS)])[:, 2].mean())
-    chin = float(canonical_of(plate.place, plate.landmarks[[CHIN]])[0, 1])
     plane = plane_of(plate.place, depth)
     rim = unmapped(plane, outline)
-    line, jaw, there = rim[[5, 15]].mean(0), 0.0, 1.0
-    look = Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
+    line, look = rim[[5, 15]].mean(0), Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
+    found = Rows(_likely(plate, plane, line, UPPER, look), None, line, SHOWN, np.inf, 0.0, 1.0)
+    bright = float(np.percentile(found.upper.patch.mean(-1), 80))
     seen = height >= PARTED * plate.side / 512
     if seen:
-        upper = _seen(plate, outline)
-        there = _teethlike(_brightest(upper), look.ivory)
-        look = replace(look, ivory=_brightest(upper), light=_lit(upper))
-        jaw = float(np.clip((height / width - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    else:
-        upper = _likely(plate, plane, line, UPPER, look)
-    bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
-    low, shows, own = line, SHOWN, None
-    if seen:
-        bite = bite_of(plate.image, outline)
-        upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
-        if there > 0 and bite.parts is not None and jaw == 0:
-            upper, own = _parted(upper, bite, outline)
-            own = replace(own, corner=own.corner - np.round(BITE * plane[:, 1]).astype(int))
-            begin, lip = (float(unmapped(plane, point)[1]) for point in (bite.begins, outline[MIDDLE // 2]))
-            low = np.array([line[0], begin + LOWER.shown - BITE])
-            shows = max(SHOWN[0], lip - begin), min(SHOWN[1], lip - begin)
-        above = np.array([line[0], unmapped(plane, bite.ends)[1] - UPPER.shown])
-        hidden = _likely(plate, plane, above, UPPER, look)
-        upper = _before(upper, replace(hidden, share=there * hidden.share))
-    lower = _likely(plate, plane, low, LOWER, replace(look, ivory=BEHIND * look.ivory))
-    lower = replace(lower, share=there * (1 - jaw) * lower.share)
-    lower = lower if own is None else _before(own, lower)
+        found, look, bright = _rows(plate, plane, line, look, float(ramp(height / width, WIDE)))
+    hidden = found.there * (1 - found.jaw)
+    lower = _likely(plate, plane, found.line, LOWER, replace(look, ivory=BEHIND * look.ivory))
+    lower = replace(lower, share=hidden * lower.share)
     moist = _tongue(plate, plane, line, look)
-    moist = replace(moist, share=(1 - jaw) * moist.share)
-    return Teeth(upper, lower, moist, plane, depth, rim, float(low[1]), shows, chin, bright, look.soft, look.colour, jaw, seen, 1 - there)
+    return Teeth(
+        upper=found.upper, lower=lower if found.lower is None else _before(found.lower, lower),
+        tongue=replace(moist, share=(1 - found.jaw) * moist.share), plane=plane, depth=depth, rim=rim, line=float(found.line[1]),
+        shows=found.shows, chin=float(canonical_of(plate.place, plate.landmarks[[CHIN]])[0, 1]), bright=bright, soft=look.soft,
+        colour=look.colour, jaw=found.jaw, seen=seen, bares=found.bares,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known of a mouth's teeth: the upper row, the lower one where it is seen, the line of closed lips (2,) by the lower row, how
+    much of that shows above the lip, at most and at least, how much more of the upper one a rising lip bares, how much of that goes with
+    the jaw, and whether there are teeth."""
+
+    upper: Layer
+    lower: Layer | None
+    line: np.ndarray
+    shows: tuple[float, float]
+    bares: float
+    jaw: float
+    there: float
+
+
+def _rows(plate: Plate, plane: np.ndarray, line: np.ndarray, look: Look, jaw: float) -> tuple[Rows, Look, float]:
+    """The rows of an open mouth, how its teeth look, and how bright they are in levels."""
+    outline = plate.landmarks[list(INNER_LIPS), :2]
+    upper, bite, lower, shows = _seen(plate, outline), bite_of(plate.image, outline), None, SHOWN
+    there = _teethlike(_brightest(upper), look.ivory)
+    look = replace(look, ivory=_brightest(upper), light=_lit(upper))
+    bright = there * float(np.percentile(upper.patch.mean(-1), 80)) + (1 - there) * _cavity(upper) / DARK[1]
+    upper = replace(upper, share=(there + (1 - there) * _dark(upper, plate.side / 512)) * upper.share)
+    above = np.array([line[0], unmapped(plane, bite.ends)[1] - UPPER.shown])
+    top, crown = float(unmapped(plane, outline[MIDDLE + MIDDLE // 2])[1]), above[1] + UPPER.shown - UPPER.height
+    bares = there * (max(top - crown, 0.0) + GUM)
+    if there > 0 and bite.parts is not None and jaw == 0:
+        upper, lower = _parted(upper, bite, outline)
+        lower = replace(lower, corner=lower.corner - np.round(BITE * plane[:, 1]).astype(int))
+        begin, lip = (float(unmapped(plane, point)[1]) for point in (bite.begins, outline[MIDDLE // 2]))
+        line = np.array([line[0], begin + LOWER.shown - BITE])
+        shows = max(SHOWN[0], lip - begin), min(SHOWN[1], lip - begin)
+    hidden = _likely(plate, plane, above, UPPER, look)
+    upper = _before(upper, replace(hidden, share=there * hidden.share))
+    return Rows(upper, lower, line, shows, bares, jaw, there), look, bright
 
 
 def _parted(layer: Layer, bite: Bite, outline: np.ndarray) -> tuple[Layer, Layer]:
@@ -163,7 +187,7 @@ def _cavity(layer: Layer) -> float:
 
 
 def _likely(plate: Plate, plane: np.ndarray, line: np.ndarray, row: Row, look: Look) -> Layer:
-    """A drawn row of teeth; line (2,): the middle of closed lips, in the plane."""
+    """A drawn row of teeth; line (2,): the middle of closed lips, in the plane, as this row has it."""
     way = 1 if row is UPPER else -1
     low, across, down = _places(plate, plane, line, row.widths.sum() + 2 * MM)
     brightness, gum, there = crowns(across, way * down, row)

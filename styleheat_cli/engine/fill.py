@@ -1,4 +1,4 @@
-"""Outlines filled, and gaps filled in from what lies round them."""
+"""Outlines filled, gaps filled in from what lies round them, and how one thing gives way to another."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def drawn(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [np.round((outline - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return mask.astype(np.float32) / 255
+
+
+def ramp(values: np.ndarray | float, over: tuple[float, float]) -> np.ndarray:
+    """0 up to the first of two values, 1 from the second, a straight line between them."""
+    return np.clip((values - over[0]) / (over[1] - over[0]), 0, 1)
 
 
 def blended(image: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -24,11 +24,11 @@ def blinked(ratio: np.ndarray, times: np.ndarray) -> np.ndarray:
     or one of them, as behind glasses."""
     out, mean = ratio.copy(), ratio.mean(1)
     for lowest, before in _dips(mean, times):
-        if ratio[lowest].max() < BOTH * before:
-            begins = BEGINS * before
-            rows = _around(mean < begins, lowest)
+        begins = BEGINS * before
+        rows = _around(mean < begins, lowest)
+        if ratio[lowest].max() < BOTH * before and lowest == rows.start + mean[rows].argmin():
             share = np.clip((begins - mean[rows]) / (begins - mean[lowest]), 0, 1)
-            out[rows] = np.maximum(out[rows] - share[:, None] * ratio[lowest], 0)
+            out[rows] = np.maximum(out[rows] - share[:, None] * np.maximum(ratio[lowest], 0), np.minimum(out[rows], 0))
     return out
 
 
@@ -36,7 +36,7 @@ def _dips(opening: np.ndarray, times: np.ndarray) -> list[tuple[int, float]]:
     """(row, opening before and after) of the lowest moments of short dips of (N,) openings."""
     first, last = np.searchsorted(times, times - BLINK_S), np.searchsorted(times, times + BLINK_S, side="right")
     calm = np.array([min(opening[first[i] : i + 1].max(), opening[i : last[i]].max()) for i in range(len(times))])
-    low = (opening < DIP * calm) & (opening < DEEP) & (opening > 0)
+    low = (opening < DIP * calm) & (opening < DEEP)
     starts, ends = (np.flatnonzero(np.diff(np.r_[False, low, False].astype(int)) == way) for way in (1, -1))
     short = times[ends - 1] - times[starts] <= BLINK_S
     rows = [start + int(opening[start:end].argmin()) for start, end in zip(starts[short], ends[short], strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -98,9 +98,10 @@ class Performer:
         self, shot: Shot, stage: Stage, rows: range
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
         moved = self._moved(shot, stage, rows)
-        for row, dressed, target, made in moved if len(rows) == 1 else ahead(moved, 2):
-            image, changed = finished(self.engine, shot, dressed, row, target, made)
-            yield image, lambda changed=changed: changed * rim(stage.plate.side)
+        with closing(ahead(moved, 2) if len(rows) > 1 else moved) as moved:  # no thread for the single row of a clip's frame
+            for row, dressed, target, made in moved:
+                image, changed = finished(self.engine, shot, dressed, row, target, made)
+                yield image, lambda changed=changed: changed * rim(stage.plate.side)
 
     def _moved(self, shot: Shot, stage: Stage, rows: range) -> Iterator[tuple[int, Stage, np.ndarray, Warped]]:
         """For each output row the stage as it looks by then, the mesh, and what the flow makes of it: the half of the work that a thread

@@ -11,8 +11,8 @@ from ..face.matte import matte
 from ..face.morphable import Fit, Morphable, rotation
 from ..face.regions import CHIN
 from .completion import completed
-from .eyes import EYES, Eyeball, eyeball_of, lidded, wider
-from .fill import blended, filled
+from .eyes import EYES, Eyeball, eyeball_of, lid_of, lidded, wider
+from .fill import blended, filled, ramp
 from .mesh import Borders, source_mesh
 
 SURELY, DOUBTS = 0.85, (0.015, 0.035)  # of a matte; sides of the crop from such a pixel over which the others cease to count
@@ -30,9 +30,9 @@ APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to
 class Plate:
     """A source frame's crop, (S, S, 3) uint8, and its layers, all in crop pixels.
 
-    person: the picture with the person's colours carried on beyond their outline, and lids over the eyes; background: with the person
+    person: the picture with the person's colours carried on beyond their outline, and lids over the eyes that are seen; background: with the person
     taken out; alpha (S, S) float32: how much of each pixel is person; vertices (N, 3): the mesh;
-    place: (scale, R, shift) of the head; eyeballs: where they can be read; inside: where the frame begins and ends, from left to right and from top to bottom;
+    place: (scale, R, shift) of the head; eyeballs: where they lie in the crop; inside: where the frame begins and ends, from left to right and from top to bottom;
     whole: whether person and background move in one layer, as a hood or a dark room does not tell where the person ends.
     """
 
@@ -73,7 +73,7 @@ def make_plate(
     whole = doubting and _doubt(likely, alpha, landmarks, real) > DOUBTFUL
     wall = None if whole else _wall(image, alpha)
     place = (float(fit.scale[0]), rotation(fit.angles[0]), fit.shift[0])
-    eyeballs = tuple(eyeball_of(image, landmarks, ring, iris) for ring, iris in EYES)
+    eyeballs = tuple(eyeball_of(image, landmarks, which, place[0]) for which in range(len(EYES)))
     return Plate(
         image=image,
         person=lidded(image if whole else _carried_on(image, alpha, wall, landmarks), landmarks, eyeballs),
@@ -91,7 +91,9 @@ def repainted(plate: Plate, image: np.ndarray) -> Plate:
     """The plate of the same person at the same place in another crop (S, S, 3) uint8, where their looks alone differ."""
     person = image if plate.whole else _carried_on(image, plate.alpha, _wall(image, plate.alpha), plate.landmarks)
     person = lidded(person, plate.landmarks, plate.eyeballs)
-    return replace(plate, image=image, person=person)
+    lids = (lid_of(image, plate.landmarks[list(ring), :2]) for ring, _iris in EYES)
+    eyeballs = tuple(ball and replace(ball, lid=lid) for ball, lid in zip(plate.eyeballs, lids, strict=True))
+    return replace(plate, image=image, person=person, eyeballs=eyeballs)
 
 
 def _wall(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +115,7 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
         return image
     beside = np.clip((landmarks[CHIN, 1] - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
     mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0], skin_of(image, landmarks)))
-    beyond = np.maximum(_falling(alpha, OWN), _falling(mixed, UNMIXED))
+    beyond = np.maximum(1 - ramp(alpha, OWN), 1 - ramp(mixed, UNMIXED))
     share, own = np.minimum(alpha, mixed), image.copy()
     some = (share < 1) & (beyond < 1)
     behind = wall[0][some].astype(np.float32)
@@ -127,7 +129,7 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
     inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
     near = (alpha > KNOWN) & (alpha < SURE)
-    shares[near] = 1 - _falling(np.abs(image[near].astype(np.float32) - behind[near]).max(-1), LIKE)
+    shares[near] = ramp(np.abs(image[near].astype(np.float32) - behind[near]).max(-1), LIKE)
     near = (alpha > KNOWN) & ~inside
     if not inside.any() or not near.any():
         return shares
@@ -136,15 +138,10 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     size = np.maximum(np.square(apart).sum(-1), 1)
     share = (differs * apart).sum(-1) / size
     beside = np.abs(differs - share[:, None] * apart).max(-1)
-    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * _falling(beside, LIKE) * (share > RIM)
-    bare = _falling(np.abs(own - skin).max(-1), SKIN)
+    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * (1 - ramp(beside, LIKE)) * (share > RIM)
+    bare = 1 - ramp(np.abs(own - skin).max(-1), SKIN)
     shares[near] = bare * (1 - mixes * (1 - share)) + (1 - bare) * shares[near]
     return shares
-
-
-def _falling(values: np.ndarray, over: tuple[float, float]) -> np.ndarray:
-    """1 up to the first of two values, 0 from the second."""
-    return np.clip((over[1] - values) / (over[1] - over[0]), 0, 1)
 
 
 def _background(
@@ -191,5 +188,3 @@ def _grown(alpha: np.ndarray) -> np.ndarray:
     """The matte made a little larger: the background must not carry the person's rim."""
     radius = max(3, len(alpha) // 64) | 1
     return cv2.GaussianBlur(cv2.dilate(alpha, np.ones((radius, radius))), (0, 0), radius / 4)
-
-

@@ -50,8 +50,10 @@ def measured(model: Morphable, person: Person, own: np.ndarray, gap: np.ndarray,
             seen.append(read(model, person, points) - own)
     if not wanted:
         return Response(own, USUAL)
-    doubt, wanted = len(wanted) * DOUBT**2, np.array(wanted)
-    wanted[own[0] + wanted[:, 0] < MEET, 0] = 0
+    wanted = np.array(wanted)
+    told = np.ones_like(wanted, bool)
+    told[:, 0] = own[0] + wanted[:, 0] > MEET
+    wanted, doubt = told * wanted, told.sum(0).clip(1) * DOUBT**2
     slope = ((wanted * seen).sum(0) + doubt * USUAL) / (np.square(wanted).sum(0) + doubt)
     return Response(own, np.clip(slope, LEAST, MOST))
 

@@ -37,7 +37,8 @@ PLAUSIBLE = 3.5  # standard deviations, besides its own, beyond which an express
 NEARLY_CLOSED, HALF_OPEN = 0.25, 0.6  # shares of an open eye at which it counts as closed, and from which it is followed as it is
 WIDEST = 1.6  # share of the calm opening that an eye opens at most
 TREMBLE = 0.06  # share of the calm opening up to which a lid's quick movement is the tracker's
-OPEN_EYES, AWAKE, AWOKEN = 80, 0.4, 0.7  # percentile of a driver's openings at which its eyes count as open; share of calm that they are at least; and a source's
+OPEN_EYES = 80  # percentile of a driver's openings at which its eyes count as open
+AWAKE, AWOKEN = 0.4, 0.7  # shares of the opening at ease that a driver's, and a source's, open eye is at least
 MEETING, LEAST = 5, 0.05  # percentile of a driver's gaps at which its lips count as met, up to so many head sizes
 PART = 0.3  # share of a driver's gap by which a photo's own open mouth is parted beyond it: where a driver's lips meet, so do its
 LIVELY, LIVELY_S = 0.12, 4.0  # head sizes that a driver's mouth moves where half of a photo's own smile is left, and seconds of smoothing
@@ -235,8 +236,8 @@ def _moved(model: Morphable, change: np.ndarray) -> np.ndarray:
 
 
 def _lids(model, own, rest, driving, start, theirs, times, controls):
-    """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye; eyes that a source has shut count as open
-    by a share of what they are at ease."""
+    """(N, 2) head sizes: how far the eyes shall be open: by the driver's share of an open eye; where no moment is said to be the source's,
+    eyes that it has shut or screwed up count as open by a share of what they are at ease."""
     measure, calm, ease = opening_rows(model)[:2], _calm_openings(model, driving)[:2], _calm_openings(model, own)[:2]
     open_eyes, mine = calm + measure @ start, ease + measure @ rest
     if controls.relative and controls.anchor == "rest":

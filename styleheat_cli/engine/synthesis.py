@@ -48,7 +48,7 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     image = cv2.blendLinear(laid, plate.image, changed, 1 - changed)
     for which, eyeball in enumerate(plate.eyeballs):
         if eyeball is not None:
-            show(image, plate.image, eyeball, target, plate.vertices, which, fine)
+            show(image, plate.image, eyeball, which, target, plate.vertices, fine, plate.place[0])
     return Warped(image, changed, source_at)
 
 

@@ -45,12 +45,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Teeth:
-    """What lies between a source's lips: the upper teeth (and all that an open mouth shows), the lower ones, the tongue; the plane (2, 3)
+    """What lies between a source's lips: the upper teeth (and all that an open mouth shows, but for lower teeth
+    that can be told from them), the lower ones, the tongue; the plane (2, 3)
     that they are taken to lie in, from canonical x, y to pixels of the crop, and its depth; in that plane the lips' inner rim
     (20, 2), the height of the line along which they close by the lower teeth, and how much of these shows above the lower lip at most
     and at least, in head sizes; the canonical height of the chin; how bright they are in levels; the standard deviation of the
     picture's blur in pixels; how much colour it has (0: grey, 1: a face's); how much of the upper layer is jaw; whether it is
-    seen in the source, and by how much an upper lip that rises takes it along, as where no teeth are seen that could go on above."""
+    seen in the source, and by how many head sizes an upper lip bares more of it as it rises, from where on it takes it along."""
 
     upper: Layer
     lower: Layer
@@ -66,7 +67,7 @@ class Teeth:
     colour: float
     jaw: float
     seen: bool
-    lifts: float
+    bares: float
 
 
 def plane_of(place: Place, depth: float) -> np.ndarray:
@@ -190,7 +191,8 @@ def _source_of(
     drop = DROP * float(canonical_of(place, target[[CHIN]])[0, 1] - teeth.chin) + BITE
     jaw = np.clip(drop, *np.maximum(lip - teeth.line + LOWER.shown - np.array(teeth.shows), 0))
     on_jaw = unmapped(plane, np.stack([x, y], -1)) - [0, jaw]
-    lifted = teeth.lifts * min(0.0, float((upper - top) @ down) / float(down @ down)) * down
+    rise = -float((upper - top) @ plane[:, 1]) / float(plane[:, 1] @ plane[:, 1])
+    lifted = -max(rise - teeth.bares, 0.0) * plane[:, 1]
     x, y = x - lifted[0], y - lifted[1]
     dropped = teeth.jaw * (lower - bottom - lifted)
     fall = max(1 + float(dropped @ down) / float(down @ down), 0.2)

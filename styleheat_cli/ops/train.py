@@ -22,7 +22,7 @@ class Training(Task):
     held_out: Annotated[FilePath | None, Flag(unit="yaml")] = None
     """Lists of file names that are kept for evaluation and never seen in training."""
     work: Annotated[FilePath, Flag(unit="folder")] = Path("out/train")
-    """Folder for landmarks, training pairs, logs and unfinished training; a job that was stopped goes on from there."""
+    """Folder for landmarks, training pairs, logs, sample sheets and unfinished training; a job that was stopped goes on from there."""
     output: Annotated[FilePath, Flag(unit="folder")] = Path("out/train/default")
     """Folder for the finished weights, each with the manifest row that describes it."""
     seed: Annotated[int, Field(ge=0)] = 0

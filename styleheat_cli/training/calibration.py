@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..engine.heal import CELLS, WINDOW, guides
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
+from . import samples
 from .codec import edges, relit
 from .loop import Losses
 from .mouths import FLOW, Mouths
@@ -65,6 +66,14 @@ class CalibrationJob:
             self._teach_critic(true, laid.detach(), mask)
             losses["critic"] = -CRITIC_WEIGHT * self.critic(laid, mask).mean()
         return {**losses, "total": sum(losses.values())}
+
+    @torch.no_grad()
+    def samples(self) -> np.ndarray:
+        """The sheet of some pairs spread over all: what was there, what the flow makes of it, healed, and what it should be."""
+        count = len(self.mouths.source)
+        batch = self.draw(np.unique(np.linspace(0, count - 1, min(samples.COUNT, count)).round().astype(int)))
+        made, warped, mask, _ = self.heal(batch)
+        return samples.pictures(source=batch["source"], warped=warped, healed=warped + (made - warped) * mask, target=batch["target"])
 
     def draw(self, rows: np.ndarray, random: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Some pairs as tensors; with a generator, under a random light and mirrored now and then."""

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..engine.heal import SIDE
 from ..networks.codec import STRIDE, Encoder, Generator
+from . import samples
 from .loop import Losses
 from .material import Tracked
 
@@ -57,6 +58,18 @@ class CodecJob:
             "edges": edges(y, x),
         }
         return {**losses, "total": sum(losses.values())}
+
+    @torch.no_grad()
+    def samples(self) -> np.ndarray:
+        """The sheet of some patches, given back and moved."""
+        generator = np.random.default_rng(self.seed)
+        x = self._patches(generator)[: samples.COUNT]
+        grid, coarse = random_grids(len(x), PATCH, generator, x.device)
+        warped = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        f, w = self.encoder(x)
+        turned = F.grid_sample(f, coarse, padding_mode="border", align_corners=False)
+        y, moved = self.generator(torch.cat([f, turned]), torch.cat([w, w])).chunk(2)
+        return samples.pictures(picture=x, given_back=y, moved=warped, made_of_the_moved_f=moved)
 
     def _patches(self, generator: np.random.Generator) -> Tensor:
         """(B, 3, 128, 128) in [-1, 1], most of them from the face, colours and light varied."""

@@ -79,7 +79,7 @@ def train_codec(job: TrainCodec, engine: Engine, progress: Progress) -> dict[str
     parts = {"encoder": encoder, "generator": generator}
     optimiser = torch.optim.AdamW(_parameters(parts), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4)
     step = CodecJob(encoder, generator, images, job.batch, job.seed)
-    loop.run(step, parts, optimiser, loop.Schedule(job.steps, job.rate), job.work / "codec", progress=progress)
+    loop.run(step, parts, optimiser, loop.Schedule(job.steps, job.rate), job.work / "codec", samples=step.samples, progress=progress)
     return {"row": _save(job, parts)}
 
 
@@ -99,7 +99,7 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
     step = CalibrationJob(encoder, generator, healer, mouths, job.batch, job.seed, critic, against)
     also = {"critic": critic, "critic_optimiser": against}
     schedule = loop.Schedule(job.steps, job.rate)
-    loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, progress=progress)
+    loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, samples=step.samples, progress=progress)
     return {"row": _save(job, parts)}
 
 
@@ -140,7 +140,7 @@ def _spoken(job: TrainSpeech, engine: Engine, clips: list[speech.Taken], steps: 
     step = speech.SpeechJob(network, voiced, speech.loss_weights(engine.morphable, basis, voiced), job.batch, job.seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=job.rate, weight_decay=1e-2)
     schedule = loop.Schedule(steps, job.rate, warm=50)
-    loop.run(step, {"speech": network}, optimiser, schedule, job.work / "speech" / name, progress=progress)
+    loop.run(step, {"speech": network}, optimiser, schedule, job.work / "speech" / name, samples=step.samples, progress=progress)
     return network.eval()
 
 

@@ -1,4 +1,4 @@
-"""One training loop: step, log, save; resumable, seeded, on any device."""
+"""One training loop: step, log, save, show; resumable, seeded, on any device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import MachineError
@@ -35,11 +37,12 @@ class Schedule:
 
 def run(
     job: Job, parts: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, schedule: Schedule, folder: Path,
-    *, also: Mapping[str, Any] | None = None, progress: Progress = silent,
+    *, also: Mapping[str, Any] | None = None, samples: Callable[[], np.ndarray] | None = None, progress: Progress = silent,
 ) -> None:  # fmt: skip
     """Trains `parts` until the schedule ends; what was saved in `folder` before goes on from there.
 
-    `also`: further things with `state_dict` that resume along (a critic and its optimiser).
+    `also`: further things with `state_dict` that resume along (a critic and its optimiser). `samples`: draws the sheet (H, W, 3) uint8 that
+    is laid into `folder`/samples whenever the training is saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {**parts, "optimiser": optimiser, **(also or {})}
@@ -60,6 +63,8 @@ def run(
             _log(folder, step + 1, losses, time.monotonic() - began)
         if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
             _save(folder, kept, step + 1)
+            if samples is not None:
+                _show(folder, samples(), step + 1)
 
 
 def rate_at(schedule: Schedule, step: int) -> float:
@@ -86,6 +91,11 @@ def _save(folder: Path, kept: Mapping[str, Any], step: int) -> None:
     part = folder / "train.pt.part"
     torch.save({"step": step, **{name: thing.state_dict() for name, thing in kept.items()}}, part)
     part.replace(folder / "train.pt")
+
+
+def _show(folder: Path, sheet: np.ndarray, step: int) -> None:
+    (folder / "samples").mkdir(exist_ok=True)
+    Image.fromarray(sheet).save(folder / "samples" / f"{step:06d}.png")
 
 
 def _log(folder: Path, step: int, losses: Losses, seconds: float) -> None:

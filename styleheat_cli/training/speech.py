@@ -24,6 +24,7 @@ from ..face.regions import LIP_POINTS
 from ..media.audio import RATE, hear, levelled, log_mel
 from ..media.reader import probe
 from ..networks.speech import PHONEMES, Speech
+from . import samples
 from .lips import ROWS_A_SECOND, meetings, seen_to_meet
 from .loop import Losses
 from .material import Tracked
@@ -232,6 +233,9 @@ def _speaks(mel: np.ndarray) -> np.ndarray:
     return level > low + 0.35 * (high - low)
 
 
+OPENING = -4  # the row of `loss_weights` that tells how far the lips are parted
+
+
 class SpeechJob:
     """One step: windows of voices (and of music and noise), what the network makes of them, how far that is from the mouth."""
 
@@ -261,6 +265,17 @@ class SpeechJob:
             "sounds": 0.3 * _told(sound, sounds.long()),
         }
         return {**losses, "total": sum(losses.values())}
+
+    @torch.no_grad()
+    def samples(self) -> np.ndarray:
+        """The sheet of some windows: how far the lips are parted, as seen and as said."""
+        mel, wanted, *_ = self.draw(np.random.default_rng(self.seed))
+        speaking = [n for n in range(self.batch) if n % QUIET_EVERY][: samples.COUNT]
+        self.network.eval()
+        said = self.network(torch.from_numpy(mel[speaking]).to(self.network.out.weight.device))[:, 0, : self.network.modes].cpu().numpy()
+        self.network.train()
+        true, made = (np.einsum("k,nkt->nt", self.weights[OPENING], modes) for modes in (wanted[speaking], said))
+        return samples.curves(true, made, "lips parted: seen (grey), said (orange)")
 
     def draw(self, random: np.random.Generator) -> tuple[np.ndarray, ...]:
         """mel (N, 80, M), modes (N, K, M), seen (N, 1, M), speaks, meet and sounds (N, M): float32."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.lids import blinked, together
+from styleheat_cli.engine.lids import BEGINS, blinked, together
 
 TIMES = np.arange(50) / 25
 
@@ -15,6 +15,20 @@ def dipping(left, right, frames=4):
     shape /= shape.max()
     ratio[20 : 21 + frames] -= shape[:, None] * (1 - np.array([left, right]))
     return ratio
+
+
+def test_a_blink_that_is_seen_to_its_end_lasts_no_longer():
+    for lowest in (0.0, 0.02, -0.01):
+        ratio = np.ones((50, 2))
+        ratio[20:23] = [[0.5], [lowest], [0.5]]
+        assert blinked(ratio, TIMES) == pytest.approx(ratio, abs=0.021)
+
+
+def test_a_blink_with_two_lowest_moments_is_one():
+    ratio = np.ones((50, 2))
+    ratio[20:25] = np.array([0.8, 0.5, 0.62, 0.5, 0.8])[:, None]
+    out = blinked(ratio, TIMES)
+    assert out[21, 0] == pytest.approx(0) and out[20, 0] == pytest.approx(0.8 - 0.5 * (0.95 - 0.8) / (0.95 - 0.5))
 
 
 @pytest.mark.parametrize("eyes", [(0.4, 0.4), (0.62, 0.25), (0.2, 0.1)])
@@ -30,7 +44,8 @@ def test_a_blink_shuts_both_eyes_however_little_of_it_is_seen(eyes):
 def test_it_begins_and_ends_without_a_jump():
     ratio = dipping(0.4, 0.4, frames=6)
     out = blinked(ratio, TIMES)
-    assert np.abs(np.diff(out[:, 0])).max() < 1.9 * np.abs(np.diff(ratio[:, 0])).max()
+    steepest = 1 / (1 - 0.4 / BEGINS)  # of a line that goes down to nothing instead of to 0.4
+    assert np.abs(np.diff(out[:, 0])).max() < 1.01 * steepest * np.abs(np.diff(ratio[:, 0])).max()
 
 
 @pytest.mark.parametrize(

@@ -102,12 +102,23 @@ def test_skin_that_mixes_with_the_wall_gets_its_own_colour_and_no_light_rim(rim)
     assert np.abs(own[alpha > 0.3].astype(int) - skin).max() < 20
 
 
-def test_hair_that_is_neither_skin_nor_wall_stays(plate):
-    image, ring = plate.image.copy(), np.abs(np.hypot(*(np.indices((512, 512)) - 256)) - 150) < 5
-    image[:], alpha = (120, 40, 40), (np.hypot(*(np.indices((512, 512)) - 256)) < 155).astype(np.float32)
-    image[np.hypot(*(np.indices((512, 512)) - 256)) < 145], image[ring] = (230, 150, 130), (90, 62, 50)
-    own = _carried_on(image, alpha, _wall(image, alpha), below(600))
+def test_hair_that_is_neither_skin_nor_wall_stays():
+    away = np.hypot(*(np.indices((256, 256)) - 128))
+    image, alpha, ring = np.full((256, 256, 3), (120, 40, 40), np.uint8), (away < 78).astype(np.float32), (away > 75) & (away < 78)
+    image[away < 75], image[ring] = (230, 150, 130), (90, 62, 50)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(400))
     assert np.abs(own[ring].astype(int) - (90, 62, 50)).mean() < 8
+
+
+def test_dark_gaps_between_fair_hairs_stay():
+    """What is as dark as the wall amid hair is its shade: only skin is taken to be of one colour."""
+    away, x = np.hypot(*(np.indices((256, 256)) - 128)), np.arange(256)
+    image, alpha = np.full((256, 256, 3), (40, 44, 54), np.uint8), np.clip((80 - away) / 2, 0, 1).astype(np.float32)
+    image[away < 80] = np.where((x % 6 < 2)[None, :, None], (44, 46, 52), (165, 135, 100)).repeat(256, 0)[away < 80]
+    image[away < 30] = (235, 205, 195)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(400))
+    gaps = (x % 6 < 2)[None] & (away > 40) & (alpha == 1)
+    assert np.abs(own[gaps].astype(int) - (44, 46, 52)).max() < 12
 
 
 def test_the_generator_gives_the_portrait_back(engine, plate):

@@ -58,6 +58,21 @@ def test_it_is_made_up_for_within_limits_and_not_where_no_face_is_found(model, p
     assert blind.seen.tolist() == USUAL.tolist()
 
 
+def test_a_gap_that_a_tracker_sees_between_lips_that_meet_tells_nothing(model, person):
+    """A photo with an open mouth whose lips meet in most of the performance, where 0.1 head sizes are read between them."""
+    closed, gaps = float(mouth(model.mean)[0]), np.r_[np.full(24, 0.0), np.linspace(0.1, 0.5, 6)]
+
+    def ask(row):
+        return np.append(mouth(parted(model, gaps[row] - closed)), [0, 0, 0])
+
+    def look(row):
+        shape = parted(model, max(gaps[row], 0.1) - closed)
+        return placed(shape[None], np.array([60.0]), np.eye(3)[None], np.array([[256.0, 256.0, 0.0]]))[0]
+
+    response = measured(model, person, own(model, parted(model, 0.3 - closed)), gaps, np.zeros(30), ask, look)
+    assert response.seen[0] == pytest.approx(1, abs=0.08)
+
+
 def test_lips_that_meet_still_meet(model):
     closed = -float(mouth(model.mean)[0])
     pressed = parted(model, closed - 0.02)

@@ -109,14 +109,33 @@ def test_lower_teeth_that_are_seen_go_with_the_jaw_and_upper_ones_do_not(model, 
     assert lip > 3 and mark == pytest.approx(lip, abs=2) and abs(above) < 1
 
 
-def test_what_a_risen_lip_uncovers_is_the_gum_that_a_smile_goes_on_with(model, plate, fitted):
-    points = target(model, plate, fitted)
-    points[list(UPPER_LIP), 1] -= 5
-    own, inside = shown(teeth_of(plate), points, plate.place)
-    uncovered = inside & ~(drawn(plate.landmarks[LIPS, :2], inside.shape) > 0) & (np.arange(512)[:, None] < plate.landmarks[13, 1])
+def lowered(plate, share):
+    """The same photo with an upper lip that comes down over this share of its open mouth, teeth and all."""
+    landmarks, image = plate.landmarks.copy(), plate.image.copy()
+    lower, upper = np.array(LIPS[1:10]), np.array(LIPS[:10:-1])
+    landmarks[upper, :2] += share * (landmarks[lower, :2] - landmarks[upper, :2])
+    hidden = np.vstack([plate.landmarks[upper, :2], landmarks[upper[::-1], :2]])
+    image[drawn(hidden, image.shape[:2]) > 0] = 150, 80, 75
+    return replace(plate, landmarks=landmarks, image=image)
+
+
+def test_what_a_rising_lip_bares_of_teeth_goes_on_above_those_seen(plate):
+    made, _ = shown(teeth_of(lowered(plate, 0.4)), plate.vertices, plate.place)
+    bared = drawn(np.vstack([plate.landmarks[LIPS[:10:-1], :2], lowered(plate, 0.4).landmarks[LIPS[11:], :2]]), (512, 512)) > 0
     middle = np.abs(np.arange(512) - plate.landmarks[13, 0]) < 25
-    red, green, _blue = np.median(own[uncovered & middle], 0)
-    assert red > 80 and red > 1.4 * green
+    red, green, _blue = np.median(made[bared & middle], 0)
+    assert green > 100 and red < 1.35 * green, "teeth, and no lip, gum or dark"
+
+
+def test_no_more_than_a_little_gum_is_bared_before_a_rising_lip_takes_the_teeth_along(plate):
+    teeth, tops = teeth_of(plate), []
+    for rise in (0, 4, 12):
+        points = plate.vertices.copy()
+        points[list(UPPER_LIP), 1] -= rise
+        made, _ = shown(teeth, points, plate.place)
+        bright = (made[..., 1] > 120) & (np.abs(np.arange(512) - plate.landmarks[13, 0]) < 25)
+        tops.append(np.nonzero(bright)[0].min())
+    assert 0 <= tops[0] - tops[1] <= 4 and 7 <= tops[1] - tops[2] <= 9
 
 
 def test_two_rows_meet_in_a_bite():

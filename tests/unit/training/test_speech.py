@@ -6,7 +6,7 @@ import pytest
 from styleheat_cli.engine import Engine
 from styleheat_cli.engine.lower_face import measures, projection
 from styleheat_cli.networks.speech import PHONEMES, STACKS, Speech
-from styleheat_cli.training import life, lips, music, speech
+from styleheat_cli.training import life, lips, music, samples, speech
 from styleheat_cli.training.speech import ROWS_A_SECOND, Taken, Voiced
 from tests.synthetic import write_sound
 
@@ -84,6 +84,21 @@ def test_a_window_is_a_stretch_of_the_clip_with_what_was_seen_in_it():
         inside = seen[0].astype(bool)
         assert modes[0, inside].max(initial=0) <= 0.5 and np.isfinite(mel).all()
         assert (sounds[inside] == 3).all() and not meet[inside].any() and speaks[inside].all()
+
+
+def test_the_sheet_of_samples_shows_curves_and_leaves_the_training_as_it_was(model):
+    import torch
+
+    network = Speech().train()
+    clips = [clip(model, person, seed=seed) for seed, person in enumerate("ab")]
+    network.basis.copy_(torch.from_numpy(speech.modes_of(model, clips, network.modes)))
+    voiced = speech.voiced(model, clips, network.basis.numpy())
+    job = speech.SpeechJob(network, voiced, speech.loss_weights(model, network.basis.numpy(), voiced), batch=8, seed=0)
+    before = torch.get_rng_state()
+    sheet = job.samples()
+    assert network.training and (torch.get_rng_state() == before).all() and (sheet == job.samples()).all()
+    drawn = [(sheet == colour).all(-1).any() for colour in (samples.TRUE, samples.MADE)]
+    assert all(drawn) and sheet.shape[1] == 2 * samples.CURVE[0] + 6
 
 
 def test_lips_meet_at_each_m_b_and_p_that_is_written_and_nowhere_near_it_is_told():

@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from styleheat_cli.engine import Engine
@@ -15,7 +16,7 @@ from styleheat_cli.face.align_published import FACE_SCALE
 from styleheat_cli.face.morphable import Fit, fit, placed, rotation
 from styleheat_cli.networks.codec import Encoder, Generator
 from styleheat_cli.networks.healer import Healer
-from styleheat_cli.training import loop
+from styleheat_cli.training import loop, samples
 from styleheat_cli.training.calibration import CalibrationJob, Critic
 from styleheat_cli.training.codec import CodecJob
 from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
@@ -57,6 +58,15 @@ def test_training_that_was_stopped_ends_with_the_same_weights(tmp_path):
     assert all((a == b).all() for a, b in zip(at_once.parameters(), in_parts.parameters(), strict=True))
     rows = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(5, 41, 5)) and rows[-1]["total"] < rows[0]["total"]
+
+
+def test_a_sheet_of_samples_is_laid_beside_what_is_saved(tmp_path):
+    job = Line()
+    sheets = iter(np.full((4, 6, 3), n, np.uint8) for n in (10, 20))
+    loop.run(job, {"layer": job.layer}, torch.optim.Adam(job.layer.parameters()), loop.Schedule(9, 0.05, save_every=5),
+             tmp_path, samples=lambda: next(sheets))  # fmt: skip
+    found = {path.name: np.asarray(Image.open(path)).max() for path in (tmp_path / "samples").iterdir()}
+    assert found == {"000005.png": 10, "000009.png": 20}
 
 
 def test_training_that_diverges_says_so_and_saves_nothing_broken(tmp_path):
@@ -148,6 +158,8 @@ def test_the_codec_learns_a_picture():
         optimiser.step()
         losses.append(float(loss["total"].detach()))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+    sheet = job.samples()
+    assert (sheet == job.samples()).all() and sheet.shape[1] > 2 * samples.HEIGHT and sheet.shape[0] > 4 * samples.HEIGHT
 
 
 def test_a_calibration_step_judges_the_mouth_and_teaches_the_critic():
@@ -167,6 +179,9 @@ def test_a_calibration_step_judges_the_mouth_and_teaches_the_critic():
     early, late = job(0, 0.0), job(1, 0.9)
     assert set(late) - set(early) == {"critic"} and all(torch.isfinite(v) for v in late.values())
     assert any((a != b).any() for a, b in zip(before, critic.parameters(), strict=True))
+    sheet = job.samples()
+    source, target = (sheet[top + 22 : top + 22 + samples.HEIGHT, : samples.HEIGHT] for top in (0, 3 * (22 + samples.HEIGHT)))
+    assert (source == target).all(), "pairs of the same picture"
     warped, mask = job.heal(job.draw(np.arange(2)))[1:3]
     inner = slice(4, -4)
     away = (warped - job.draw(np.arange(2))["source"])[..., inner, inner]
