@@ -23,6 +23,7 @@ OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to t
 LEAST_OWN = 0.3  # least share that is undone
 SURE, EDGE, SOFTLY = 0.97, 0.014, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
 CHEEKS, SKIN = (50, 280, 101, 330), (60.0, 90.0)  # points that tell the colour of skin; levels up to which another is skin, too
+SHADED = (20.0, 50.0)  # levels by which what is behind differs from skin in its shade, from which both can be told apart
 APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
 
 
@@ -125,7 +126,8 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
 
 def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """(S, S): where a pixel near the outline mixes skin (3,) with the colour of what is behind the person, how much of it is skin: below 0
-    on the far side, as in the light rim of a sharpened picture. 0 where it is like what is behind them, 1 elsewhere."""
+    on the far side, as in the light rim of a sharpened picture; not where what is behind looks like that skin in its shade. 0 where it is
+    no skin and like what is behind them, 1 elsewhere."""
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
     inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
     near = (alpha > KNOWN) & (alpha < SURE)
@@ -138,7 +140,9 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     size = np.maximum(np.square(apart).sum(-1), 1)
     share = (differs * apart).sum(-1) / size
     beside = np.abs(differs - share[:, None] * apart).max(-1)
-    mixes = np.clip(np.sqrt(size) / APART - 1, 0, 1) * (1 - ramp(beside, LIKE)) * (share > RIM)
+    shaded = np.clip((behind * own).sum(-1) / np.maximum(np.square(own).sum(-1), 1), 0, 1)[:, None] * own
+    other = np.clip(np.sqrt(size) / APART - 1, 0, 1) * ramp(np.abs(behind - shaded).max(-1), SHADED)
+    mixes = other * (1 - ramp(beside, LIKE)) * (share > RIM)
     bare = 1 - ramp(np.abs(own - skin).max(-1), SKIN)
     shares[near] = bare * (1 - mixes * (1 - share)) + (1 - bare) * shares[near]
     return shares

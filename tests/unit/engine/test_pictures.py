@@ -102,6 +102,17 @@ def test_skin_that_mixes_with_the_wall_gets_its_own_colour_and_no_light_rim(rim)
     assert np.abs(own[alpha > 0.3].astype(int) - skin).max() < 20
 
 
+@pytest.mark.parametrize("wall", [(20, 30, 28), (40, 28, 22)])
+def test_a_cheek_that_turns_into_shade_before_a_dark_wall_stays_as_dark_as_it_is(wall):
+    away = np.hypot(*(np.indices((256, 256)) - 128))
+    light = np.clip(1 - np.maximum(away - 66, 0) / 30, 0.6, 1)[..., None]
+    image = np.where((away < 78)[..., None], light * np.array([205.0, 150, 125]), np.array(wall)).round().astype(np.uint8)
+    alpha = np.clip(0.5 + (78 - away) / 2, 0, 1).astype(np.float32)
+    own = _carried_on(image, alpha, _wall(image, alpha), below(400))
+    shaded = (away > 68) & (away < 76)
+    assert np.abs(own[shaded].astype(int) - image[shaded]).max() < 12
+
+
 def test_hair_that_is_neither_skin_nor_wall_stays():
     away = np.hypot(*(np.indices((256, 256)) - 128))
     image, alpha, ring = np.full((256, 256, 3), (120, 40, 40), np.uint8), (away < 78).astype(np.float32), (away > 75) & (away < 78)
