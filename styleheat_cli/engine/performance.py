@@ -133,7 +133,7 @@ def one_thread_each() -> None:
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    threadpool_limits(1)
+    threadpool_limits(1, user_api="blas")
 
 
 def make_stage(
