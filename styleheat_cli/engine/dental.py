@@ -58,14 +58,14 @@ def teeth_of(plate: Plate) -> Teeth:
     plane = plane_of(plate.place, depth)
     rim = unmapped(plane, outline)
     line, look = rim[[5, 15]].mean(0), Look(_ivory(plate), WELL, softness(plate.image, plate.landmarks), colourfulness(plate))
-    found = Rows(_likely(plate, plane, line, UPPER, look), None, line, SHOWN, np.inf, 0.0, 1.0)
-    bright = float(np.percentile(found.upper.patch.mean(-1), 80))
     seen = height >= PARTED * plate.side / 512
     if seen:
         found, look, bright = _rows(plate, plane, line, look, float(ramp(height / width, WIDE)))
-    hidden = found.there * (1 - found.jaw)
+    else:
+        found = Rows(_likely(plate, plane, line, UPPER, look), None, line, SHOWN, np.inf, 0.0, 1.0)
+        bright = float(np.percentile(found.upper.patch.mean(-1), 80))
     lower = _likely(plate, plane, found.line, LOWER, replace(look, ivory=BEHIND * look.ivory))
-    lower = replace(lower, share=hidden * lower.share)
+    lower = replace(lower, share=found.there * (1 - found.jaw) * lower.share)
     moist = _tongue(plate, plane, line, look)
     return Teeth(
         upper=found.upper, lower=lower if found.lower is None else _before(found.lower, lower),

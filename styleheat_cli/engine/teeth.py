@@ -1,7 +1,8 @@
 """Teeth between the lips of a picture: moved with the skull and not with the lips, as far as lips show them.
 
-They are laid over what was synthesised there. What lies low in a wide open mouth follows the jaw, as lower teeth do. Light falls in between the lips: the less
-they are parted, the darker it is behind them.
+They are laid over what was synthesised there. An upper lip that rises bares more of them, and from some height on takes them along; what
+lies low in a wide open mouth follows the jaw, as lower teeth do. Light falls in between the lips: the less they are parted, the darker
+it is behind them.
 """
 
 from __future__ import annotations
