@@ -48,9 +48,7 @@ class CodecJob:
         grid, coarse = random_grids(len(x), PATCH, generator, x.device)
         warped = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
         with torch.autocast(x.device.type, torch.bfloat16):
-            f, w = self.encoder(x)
-            turned = F.grid_sample(f.float(), coarse, padding_mode="border", align_corners=False)
-            y, moved = self.generator(torch.cat([f, turned.to(f)]), torch.cat([w, w])).float().chunk(2)
+            y, moved = self._made(x, coarse)
         inner = slice(EDGE, PATCH - EDGE)
         losses = {
             "reconstruction": (y - x).abs().mean(),
@@ -66,10 +64,14 @@ class CodecJob:
         x = self._patches(generator)[: samples.COUNT]
         grid, coarse = random_grids(len(x), PATCH, generator, x.device)
         warped = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-        f, w = self.encoder(x)
-        turned = F.grid_sample(f, coarse, padding_mode="border", align_corners=False)
-        y, moved = self.generator(torch.cat([f, turned]), torch.cat([w, w])).chunk(2)
+        y, moved = self._made(x, coarse)
         return samples.pictures(picture=x, given_back=y, moved=warped, made_of_the_moved_f=moved)
+
+    def _made(self, x: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """What encoder and generator give back of pictures, (N, 3, H, W) each: of f as it is, and of f moved by a coarse grid."""
+        f, w = self.encoder(x)
+        turned = F.grid_sample(f.float(), coarse, padding_mode="border", align_corners=False)
+        return self.generator(torch.cat([f, turned.to(f)]), torch.cat([w, w])).float().chunk(2)
 
     def _patches(self, generator: np.random.Generator) -> Tensor:
         """(B, 3, 128, 128) in [-1, 1], most of them from the face, colours and light varied."""
