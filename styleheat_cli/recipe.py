@@ -18,6 +18,7 @@ from .ops import Description, Edit, FilePath, Flag, Render, Source, Task, Typed,
 
 VERSION = 1
 LARGEST_BYTES = 1 << 20
+DEEPEST = 50  # levels; a recipe has three
 LARGEST_NODES = 20_000  # once every alias is written out: what an anchor bomb is made of
 
 Described = TypeVar("Described", bound=BaseModel)
@@ -151,7 +152,7 @@ def _text_of(path: Path) -> str:
 def parse(text: str, name: str) -> tuple[Any, dict[tuple, int]]:
     """YAML as plain data, and the line of every key; nothing in it can run code or grow without bound."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             raise RecipeError(f"{name} is empty", hint="begin with source: and steps:")
@@ -165,6 +166,20 @@ def parse(text: str, name: str) -> tuple[Any, dict[tuple, int]]:
         raise RecipeError(f"{name}: {str(error).splitlines()[0]}", hint="see recipes/edit for examples") from None
     except RecursionError:
         raise RecipeError(f"{name} is nested too deeply", hint="a recipe has three levels") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Gives up at the first value that lies too deep, before thousands of open brackets cost their square in time."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
