@@ -29,11 +29,15 @@ class Encoder(nn.Module):
         self.feature = nn.Conv2d(widths[-1], channels, 1)
         self.style = nn.Sequential(nn.Linear(widths[-1], style), nn.SiLU(), nn.Linear(style, style))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.silu(self.entry(F.pixel_unshuffle(image, 2)))
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """What it sees at a half, a quarter and an eighth of the picture's size: (N, width, h, w) each."""
+        seen = [F.silu(self.entry(F.pixel_unshuffle(image, 2)))]
         for conv in self.down:
-            x = F.silu(conv(x))
-        x = self.body(x) + x
+            seen.append(F.silu(conv(seen[-1])))
+        return [*seen[:-1], self.body(seen[-1]) + seen[-1]]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.levels(image)[-1]
         return self.feature(x), self.style(x.mean((2, 3)))
 
 

@@ -1,10 +1,13 @@
 """Calibration: from the warped f of one frame to the mouth of another frame of the same person.
 
 Source: StyleHEAT's calibration training (Yin et al. 2022, section 3.3): same-person pairs, losses weighted to the mouth
-(their equations 6 and 7), an adversarial loss. Here on the mouth's own window, so that a CPU can do it.
+(their equations 6 and 7), a perceptual and an adversarial loss. Here on the mouth's own window, so that a CPU can do it;
+what judges perception is the encoder as it was before this training.
 """
 
 from __future__ import annotations
+
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -16,12 +19,13 @@ from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
 from . import samples
 from .codec import edges, relit
-from .loop import Losses
+from .loop import Losses, half
 from .mouths import FLOW, Mouths
 
 SURROUND = 0.15  # weight of what lies round the mouth against its inside
 CRITIC_FROM = 0.35  # share of the training after which the critic has a say
 CRITIC_WEIGHT = 0.02
+PERCEPTUAL_WEIGHT = 0.1
 
 
 class Critic(nn.Module):
@@ -48,18 +52,21 @@ class CalibrationJob:
         self.encoder, self.generator, self.healer = encoder, generator, healer
         self.mouths, self.batch, self.seed = mouths, batch, seed
         self.critic, self.critic_optimiser = critic, critic_optimiser
+        self.judge = deepcopy(encoder).requires_grad_(False)
 
     def __call__(self, step: int, share: float) -> Losses:
         random = np.random.default_rng([self.seed, step])
         batch = self.draw(np.sort(random.choice(len(self.mouths.source), self.batch, replace=False)), random)
-        with torch.autocast(batch["source"].device.type, torch.bfloat16):
+        with half(batch["source"].device):
             made, warped, mask, back = self.heal(batch)
+            seen = perceptual(self.judge, made, batch["target"], SURROUND + 2 * mask)
         real = batch["target"]
         laid, true = warped + (made - warped) * mask, warped + (real - warped) * mask
         weight = SURROUND + 2 * mask
         losses = {
             "mouth": ((made - real).abs() * weight).mean() / weight.mean(),
             "edges": edges(made, real, weight, scales=3),
+            "perceptual": PERCEPTUAL_WEIGHT * seen,
             "reconstruction": 0.5 * (back - batch["source"]).abs().mean(),
         }
         if share > CRITIC_FROM:
@@ -111,6 +118,16 @@ class CalibrationJob:
         self.critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.critic_optimiser.step()
+
+
+def perceptual(judge: Encoder, made: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """How differently a judge sees two pictures, its features at unit length in every cell (Zhang et al. 2018, eq. 1), levels summed."""
+    total = made.new_zeros(())
+    for ours, theirs in zip(judge.levels(made), judge.levels(real), strict=True):
+        here = F.adaptive_avg_pool2d(weight, ours.shape[2:])
+        away = F.normalize(ours.float(), dim=1) - F.normalize(theirs.float(), dim=1)
+        total = total + (away.square().sum(1, keepdim=True) * here).mean() / here.mean()
+    return total
 
 
 def _sampled(x: Tensor, at: Tensor, beyond: str = "border") -> Tensor:

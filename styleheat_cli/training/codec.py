@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from ..engine.heal import SIDE
 from ..networks.codec import STRIDE, Encoder, Generator
 from . import samples
-from .loop import Losses
+from .loop import Losses, half
 from .material import Tracked
 
 PATCH = 128  # pixels of a training patch
@@ -47,7 +47,7 @@ class CodecJob:
         x = self._patches(generator)
         grid, coarse = random_grids(len(x), PATCH, generator, x.device)
         warped = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with half(x.device):
             y, moved = self._made(x, coarse)
         inner = slice(EDGE, PATCH - EDGE)
         losses = {

@@ -88,7 +88,7 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
     torch.manual_seed(job.seed)
     mouths = _mouths(job, engine, progress)
     encoder, generator, healer, critic = (_fresh(kind, engine) for kind in (Encoder, Generator, Healer, Critic))
-    _start_from(job.work / "codec" / "train.pt", encoder=encoder, generator=generator)
+    start_from(job.work / "codec" / "train.pt", engine, encoder=encoder, generator=generator)
     parts = {"encoder": encoder, "generator": generator, "calibration": healer}
     groups = [
         {"params": list(healer.parameters()), "lr": job.rate},
@@ -161,16 +161,17 @@ def _kept(path: Path, make: Any) -> np.ndarray:
 def _mouths(job: TrainCalibration, engine: Engine, progress: Progress) -> Mouths:
     folder = job.work / "mouths"
     if not (folder / "motion.npy").exists():
-        clips = (found for found in _material(job, progress) if not found.item.still)
+        moving = [item for item in material(job.data, job.held_out) if not item.still]
+        clips = tracked(moving, job.work / "landmarks", progress)
         mouth_pairs(engine.morphable, clips, job.pairs_per_clip, job.smallest, job.seed).save(folder)
     return Mouths.load(folder)
 
 
-def _start_from(saved: Path, **parts: nn.Module) -> None:
-    if saved.exists():
-        state = torch.load(saved, map_location="cpu", weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+def start_from(saved: Path, engine: Engine, **parts: nn.Module) -> None:
+    """Parts go on from the training that was saved; where there was none here, from the embedded family's own."""
+    state = torch.load(saved, map_location="cpu", weights_only=True) if saved.exists() else {}
+    for name, part in parts.items():
+        part.load_state_dict(state.get(name) or getattr(engine.healing, name).state_dict())
 
 
 def _fresh(kind: type[nn.Module], engine: Engine) -> nn.Module:

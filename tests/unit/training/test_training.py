@@ -17,9 +17,10 @@ from styleheat_cli.face.morphable import Fit, fit, placed, rotation
 from styleheat_cli.networks.codec import Encoder, Generator
 from styleheat_cli.networks.healer import Healer
 from styleheat_cli.training import loop, samples
-from styleheat_cli.training.calibration import CalibrationJob, Critic
+from styleheat_cli.training.calibration import CalibrationJob, Critic, perceptual
 from styleheat_cli.training.codec import CodecJob
 from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
+from styleheat_cli.training.jobs import start_from
 from styleheat_cli.training.morphable import Settings, train
 from styleheat_cli.training.mouths import FLOW, Mouths
 
@@ -187,3 +188,36 @@ def test_a_calibration_step_judges_the_mouth_and_teaches_the_critic():
     away = (warped - job.draw(np.arange(2))["source"])[..., inner, inner]
     assert away.abs().mean() < 0.005, "a flow that rests gives the source back"
     assert mask[:, :, 100, 95].min() > 0.99 and mask[:, :, 20].max() == 0
+
+
+def test_the_perceptual_judge_sees_what_is_weighed_and_light_less_than_form():
+    judge = Engine("default", device="cpu").healing.encoder
+    real = torch.from_numpy(np.random.default_rng(3).uniform(-0.5, 0.5, (1, 3, 64, 64)).astype(np.float32))
+    real = nn.functional.avg_pool2d(real, 5, 1, 2)
+    weight = torch.ones(1, 1, 64, 64)
+    assert perceptual(judge, real, real, weight) == 0
+    lighter, blurred = perceptual(judge, real * 1.1, real, weight), perceptual(judge, nn.functional.avg_pool2d(real, 9, 1, 4), real, weight)
+    assert 0 < lighter < 0.1 * blurred
+    right = real.clone()
+    right[..., 48:] = 0
+    weight[..., 24:] = 0
+    assert perceptual(judge, right, real, weight) < 1e-6
+
+
+def test_half_precision_is_for_processors_that_have_it(monkeypatch):
+    def made(able):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+        with loop.half(torch.device("cpu")):
+            return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+    assert made({"avx512_bf16": True}) == made({"bf16": True}) == torch.bfloat16
+    assert made({"avx2": True, "avx512_bf16": False}) == torch.float32
+
+
+def test_calibration_goes_on_from_the_codec_made_beside_it_else_from_the_embedded_one(tmp_path):
+    engine, ours = Engine("default", device="cpu"), Encoder()
+    start_from(tmp_path / "train.pt", engine, encoder=ours)
+    assert all((a == b).all() for a, b in zip(ours.parameters(), engine.healing.encoder.parameters(), strict=True))
+    torch.save({"encoder": (beside := Encoder()).state_dict()}, tmp_path / "train.pt")
+    start_from(tmp_path / "train.pt", engine, encoder=ours)
+    assert all((a == b).all() for a, b in zip(ours.parameters(), beside.parameters(), strict=True))
