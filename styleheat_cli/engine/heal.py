@@ -18,7 +18,7 @@ from ..face.regions import INNER_LIPS, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
-from .fill import drawn
+from .fill import drawn, ramp
 from .mesh import GRID
 
 SIDE = 512  # pixels of the crop for which encoder and generator are made
@@ -100,7 +100,7 @@ def heal(
 def parted(outline: np.ndarray) -> float:
     """0 where the lips touch, 1 where they are clearly apart."""
     height = cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(outline[0] - outline[10]), 1)
-    return float(np.clip((height - PARTED[0]) / (PARTED[1] - PARTED[0]), 0, 1))
+    return float(ramp(height, PARTED))
 
 
 def window_corner(points: np.ndarray) -> np.ndarray:

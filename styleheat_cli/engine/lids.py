@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .fill import ramp
+
 WINK = 0.35  # difference of the eyes' openings, as shares of calm, from which each eye goes its own way
 BLINK_S = 0.4  # seconds that a blink takes at most
 DIP, DEEP = 0.6, 0.55  # of what lies before and after: a share under which lids dip; share of an open eye that they get to when they blink
@@ -15,8 +17,7 @@ def together(ratio: np.ndarray) -> np.ndarray:
     """(N, 2) openings of both eyes: alike unless one clearly winks."""
     mean = ratio.mean(1, keepdims=True)
     apart = np.abs(ratio[:, :1] - ratio[:, 1:])
-    own = np.clip((apart - WINK / 2) / (WINK / 2), 0, 1)
-    return mean + own * (ratio - mean)
+    return mean + ramp(apart, (WINK / 2, WINK)) * (ratio - mean)
 
 
 def blinked(ratio: np.ndarray, times: np.ndarray) -> np.ndarray:

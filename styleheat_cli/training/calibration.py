@@ -61,7 +61,7 @@ class CalibrationJob:
             made, warped, mask, back = self.heal(batch)
             seen = perceptual(self.judge, made, batch["target"], SURROUND + 2 * mask)
         real = batch["target"]
-        laid, true = warped + (made - warped) * mask, warped + (real - warped) * mask
+        laid, true = _laid(warped, made, mask), _laid(warped, real, mask)
         weight = SURROUND + 2 * mask
         losses = {
             "mouth": ((made - real).abs() * weight).mean() / weight.mean(),
@@ -80,7 +80,7 @@ class CalibrationJob:
         count = len(self.mouths.source)
         batch = self.draw(np.unique(np.linspace(0, count - 1, min(samples.COUNT, count)).round().astype(int)))
         made, warped, mask, _ = self.heal(batch)
-        return samples.pictures(source=batch["source"], warped=warped, healed=warped + (made - warped) * mask, target=batch["target"])
+        return samples.pictures(source=batch["source"], warped=warped, healed=_laid(warped, made, mask), target=batch["target"])
 
     def draw(self, rows: np.ndarray, random: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Some pairs as tensors; with a generator, under a random light and mirrored now and then."""
@@ -128,6 +128,10 @@ def perceptual(judge: Encoder, made: Tensor, real: Tensor, weight: Tensor) -> Te
         away = F.normalize(ours.float(), dim=1) - F.normalize(theirs.float(), dim=1)
         total = total + (away.square().sum(1, keepdim=True) * here).mean() / here.mean()
     return total
+
+
+def _laid(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
+    return below + (above - below) * mask
 
 
 def _sampled(x: Tensor, at: Tensor, beyond: str = "border") -> Tensor:
