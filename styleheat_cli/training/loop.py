@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..engine.engine import has_bfloat16
 from ..errors import MachineError
 from ..progress import Event, Progress, silent
 
@@ -68,13 +69,8 @@ def run(
 
 
 def half(device: torch.device) -> torch.autocast:
-    """Half precision where the device has it; a processor that must imitate it takes seven times as long as in single precision."""
-    if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
-        has = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    else:
-        has = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=has)
+    """Half precision where the device has it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
 def rate_at(schedule: Schedule, step: int) -> float:
