@@ -213,10 +213,13 @@ def code_digest(*packages: str) -> str:
 def commit() -> str | None:
     """The commit of the checkout that the program runs from; nothing in an installed copy."""
     folder = Path(__file__).resolve().parents[2] / ".git"
-    head = folder / "HEAD"
-    if not head.is_file():
+    if folder.is_file():  # a work tree of a checkout that lies elsewhere
+        folder = Path(folder.read_text("utf-8").removeprefix("gitdir: ").strip())
+    if not (folder / "HEAD").is_file():
         return None
-    text = head.read_text("utf-8").strip()
+    text = (folder / "HEAD").read_text("utf-8").strip()
+    if (folder / "commondir").is_file():
+        folder = folder / (folder / "commondir").read_text("utf-8").strip()
     if not text.startswith("ref: "):
         return text
     name = text.removeprefix("ref: ")
