@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def peak_mb(source, output):
     return count, peak / 1024
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Clips with sound by their seconds, each written once."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    @cache
+    def written(seconds):
+        pictures = (p for _ in range(seconds) for p in synthetic.face_frames(25, 192, 192))
+        return write_clip(folder / f"{seconds}.mp4", pictures, sound=tone(seconds, 44100, 2), rate=44100)
+
+    return written
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read from /proc")
 @pytest.mark.parametrize(
     ("short", "long", "suffix"),
@@ -46,12 +60,10 @@ def peak_mb(source, output):
         pytest.param(10, 600, "mkv", marks=pytest.mark.slow),
     ],
 )
-def test_a_long_clip_takes_no_more_memory_than_a_short_one(short, long, suffix, tmp_path):
+def test_a_long_clip_takes_no_more_memory_than_a_short_one(short, long, suffix, clip, tmp_path):
     peaks = []
     for seconds in (short, long):
-        pictures = (p for _ in range(seconds) for p in synthetic.face_frames(25, 192, 192))
-        source = write_clip(tmp_path / f"{seconds}.mp4", pictures, sound=tone(seconds, 44100, 2), rate=44100)
-        count, peak = peak_mb(source, tmp_path / f"out{seconds}.{suffix}")
+        count, peak = peak_mb(clip(seconds), tmp_path / f"out{seconds}.{suffix}")
         assert count == 25 * seconds
         peaks.append(peak)
     # pictures kept would be 2.8 MB a second, sound decoded and kept 0.35 MB: 12 s more would be 37 MB
