@@ -41,11 +41,11 @@ def peak_mb(source, output):
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """Clips with sound by their seconds, each written once."""
-    folder = tmp_path_factory.mktemp("clips")
+    folder, second = tmp_path_factory.mktemp("clips"), [*synthetic.face_frames(25, 192, 192)]
 
     @cache
     def written(seconds):
-        pictures = (p for _ in range(seconds) for p in synthetic.face_frames(25, 192, 192))
+        pictures = (picture for _ in range(seconds) for picture in second)
         return write_clip(folder / f"{seconds}.mp4", pictures, sound=tone(seconds, 44100, 2), rate=44100)
 
     return written
