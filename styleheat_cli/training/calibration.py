@@ -59,10 +59,9 @@ class CalibrationJob:
         batch = self.draw(np.sort(random.choice(len(self.mouths.source), self.batch, replace=False)), random)
         with half(batch["source"].device):
             made, warped, mask, back = self.heal(batch)
-            seen = perceptual(self.judge, made, batch["target"], SURROUND + 2 * mask)
-        real = batch["target"]
+            real, weight = batch["target"], SURROUND + 2 * mask
+            seen = perceptual(self.judge, made, real, weight)
         laid, true = _laid(warped, made, mask), _laid(warped, real, mask)
-        weight = SURROUND + 2 * mask
         losses = {
             "mouth": ((made - real).abs() * weight).mean() / weight.mean(),
             "edges": edges(made, real, weight, scales=3),

@@ -57,8 +57,7 @@ def _compact(name: str, value: np.ndarray) -> np.ndarray:
 def make_attributes(job: TrainAttributes, engine: Engine, progress: Progress) -> dict[str, Any]:
     """Makes attributes.safetensors; returns what it measured of itself."""
     labels = attributes.labels_of(job.data)
-    stills = [item for item in material(job.data, job.held_out) if item.still]
-    found = tracked(stills, job.work / "landmarks", progress)
+    found = _material(job, progress, still=True)
     look, facts = attributes.learn(engine.morphable, list(attributes.labelled(engine.morphable, found, labels)))
     job.output.mkdir(parents=True, exist_ok=True)
     stored = {name: np.ascontiguousarray(value, _width(value)) for name, value in vars(look).items()}
@@ -106,7 +105,7 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
 def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[str, Any]:
     """Makes speech.safetensors: the network, and beside it in the same file how heads sway and blink."""
     model = engine.morphable
-    clips = speech.taken(model, (found for found in _material(job, progress) if not found.item.still))
+    clips = speech.taken(model, _material(job, progress, still=False))
     halves = speech.halves(clips, job.seed)
     strangers = [(_spoken(job, engine, half, job.steps // 2, f"half-{n}", progress), people) for n, (half, people) in enumerate(halves)]
     voices = speech.aligned(clips, strangers, measures(model))
@@ -144,8 +143,10 @@ def _spoken(job: TrainSpeech, engine: Engine, clips: list[speech.Taken], steps: 
     return network.eval()
 
 
-def _material(job: Training, progress: Progress):
-    return tracked(material(job.data, job.held_out), job.work / "landmarks", progress)
+def _material(job: Training, progress: Progress, still: bool | None = None):
+    """The faces of all clips and portraits, or of portraits (`still`) or clips alone."""
+    items = [item for item in material(job.data, job.held_out) if still in (None, item.still)]
+    return tracked(items, job.work / "landmarks", progress)
 
 
 def _kept(path: Path, make: Any) -> np.ndarray:
@@ -161,8 +162,7 @@ def _kept(path: Path, make: Any) -> np.ndarray:
 def _mouths(job: TrainCalibration, engine: Engine, progress: Progress) -> Mouths:
     folder = job.work / "mouths"
     if not (folder / "motion.npy").exists():
-        moving = [item for item in material(job.data, job.held_out) if not item.still]
-        clips = tracked(moving, job.work / "landmarks", progress)
+        clips = _material(job, progress, still=False)
         mouth_pairs(engine.morphable, clips, job.pairs_per_clip, job.smallest, job.seed).save(folder)
     return Mouths.load(folder)
 

@@ -229,9 +229,8 @@ def test_a_real_frame_is_the_same_for_half_the_work(published):
     with FlopCounterMode(display=False) as counter:
         animator(fixture.windows[:1])
     assert counter.get_total_flops() <= 210e9  # the official forward: 384e9
-    if has_bfloat16(torch.device("cpu")):  # imitated it takes half a minute; small networks are held to it everywhere
-        half = Animator(fixture.method, source, torch.bfloat16)(fixture.windows[:1])
-        assert distance(half, reference) < 0.01
+    half = Animator(fixture.method, source, torch.bfloat16)(fixture.windows[:1])
+    assert distance(half, reference) < 0.01
 
 
 @pytest.mark.slow  # 40 s

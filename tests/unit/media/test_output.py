@@ -255,7 +255,7 @@ def killed(folder, song, number, delay_s):
             raise
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
 def test_a_killed_run_leaves_no_name_or_a_whole_file(number, times, tmp_path):
     song = synthetic.write_sound(tmp_path / "song.m4a", tone(3), codec="aac")
