@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..face.regions import INNER_LIPS, MOUTH_CORNERS
+from ..face.regions import INNER_LIP_GAP, INNER_LIPS, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
@@ -104,20 +104,29 @@ def parted(outline: np.ndarray) -> float:
 
 
 def window_corner(points: np.ndarray) -> np.ndarray:
-    """(2,) int x, y in pixels at 512: the window's corner, on whole cells, the mouth in its middle."""
-    middle = points[list(MOUTH_CORNERS)].mean(0) * 0.5 + points[[13, 14]].mean(0) * 0.5
+    """(2,) int x, y in pixels at 512: the corner of the window round the mouth of a face's points (N, 2 or 3)."""
+    return corner_round(mouth_middle(points))
+
+
+def mouth_middle(points: np.ndarray) -> np.ndarray:
+    """(2,): the middle of a mouth."""
+    return points[list(MOUTH_CORNERS), :2].mean(0) * 0.5 + points[list(INNER_LIP_GAP), :2].mean(0) * 0.5
+
+
+def corner_round(middle: np.ndarray) -> np.ndarray:
+    """(2,) int x, y in pixels at 512: a window's corner, on whole cells, a place (2,) in its middle as far as the crop allows."""
     corner = np.round((middle - WINDOW / 2) / STRIDE).astype(int) * STRIDE
     return np.clip(corner, 0, SIDE - WINDOW)
 
 
-def guides(lips: Tensor, warped_lips: Tensor, at: Tensor) -> Tensor:
-    """(N, 4, h, w): inner mouth of the target, of the warped source, and where each cell comes from against the
+def guides(opening: Tensor, warped: Tensor, at: Tensor) -> Tensor:
+    """(N, 6, h, w): what opens in the target, and of it the iris; both in the warped source; and where each cell comes from against the
     window's own mean, in windows, across and down.
 
-    lips, warped_lips (N, 1, h, w) shares; at (N, h, w, 2): x, y in the source in pixels at 512.
+    opening, warped (N, 2, h, w): shares of the opening and, of an eye, its iris; at (N, h, w, 2): x, y in the source in pixels at 512.
     """
     away = (at - at.mean((1, 2), keepdim=True)) / WINDOW
-    return torch.cat([lips, warped_lips, away.permute(0, 3, 1, 2)], 1)
+    return torch.cat([opening, warped, away.permute(0, 3, 1, 2)], 1)
 
 
 def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndarray:
@@ -130,6 +139,7 @@ def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndar
     f = F.grid_sample(feature.f, grid, mode="bilinear", padding_mode="border", align_corners=False)
     warped_lips = F.grid_sample(feature.lips, grid, mode="bilinear", align_corners=False)
     lips = F.avg_pool2d(torch.from_numpy(inside)[None, None].to(healing.like), STRIDE)
+    lips, warped_lips = (F.pad(mask, (0, 0, 0, 0, 0, 1)) for mask in (lips, warped_lips))  # a mouth has no iris
     healed = healing.healer(f, guides(lips, warped_lips, at), torch.from_numpy(motion)[None].to(healing.like))
     return to_images(healing.generator(healed, feature.w).float())[0]
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GUIDES = 4  # guide maps: inner mouth of the target and of the warped source, where a cell comes from, across and down
+GUIDES = 6  # guide maps: opening and iris of the target, of the warped source; where a cell comes from, across and down
 
 
 class Healer(nn.Module):
-    """Warped f (N, C, h, w), guides (N, 4, h, w), motion (N, M) -> f * (1 + scale) + shift, same shape."""
+    """Warped f (N, C, h, w), guides (N, 6, h, w), motion (N, M) -> f * (1 + scale) + shift, same shape."""
 
     def __init__(self, channels: int = 64, motion: int = 67, width: int = 64):
         super().__init__()

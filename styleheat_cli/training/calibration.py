@@ -1,7 +1,7 @@
-"""Calibration: from the warped f of one frame to the mouth of another frame of the same person.
+"""Calibration: from the warped f of one frame to the mouth or an eye of another frame of the same person.
 
-Source: StyleHEAT's calibration training (Yin et al. 2022, section 3.3): same-person pairs, losses weighted to the mouth
-(their equations 6 and 7), a perceptual and an adversarial loss. Here on the mouth's own window, so that a CPU can do it;
+Source: StyleHEAT's calibration training (Yin et al. 2022, section 3.3): same-person pairs, losses weighted to eyes and mouth
+(their equations 6 and 7), a perceptual and an adversarial loss. Here on windows round them, so that a CPU can do it, at many scales;
 what judges perception is the encoder as it was before this training.
 """
 
@@ -14,22 +14,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.heal import CELLS, WINDOW, guides
+from ..engine.heal import CELLS, guides
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
 from . import samples
 from .codec import edges, relit
 from .loop import Losses, half
-from .mouths import FLOW, Mouths
+from .openings import Openings, drawn_lids, drawn_openings
 
-SURROUND = 0.15  # weight of what lies round the mouth against its inside
+SURROUND = 0.15  # weight of what lies round a mouth or an eye against it
+AT_SIZE, LEAST_CELLS = 0.5, 12  # share of the steps that see windows at the size of rendering; cells of the smallest ones that others see
 CRITIC_FROM = 0.35  # share of the training after which the critic has a say
 CRITIC_WEIGHT = 0.02
 PERCEPTUAL_WEIGHT = 0.1
 
 
 class Critic(nn.Module):
-    """A patch critic on a mouth (N, 3, H, W) and the mask of what was made (N, 1, H, W)."""
+    """A patch critic on a window (N, 3, H, W) and the mask of what was made (N, 1, H, W)."""
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -43,27 +44,27 @@ class Critic(nn.Module):
 
 
 class CalibrationJob:
-    """One step: a batch of mouths, healed, laid into the warped picture, judged."""
+    """One step: a batch of mouths and eyes, healed, laid into the warped picture, judged."""
 
     def __init__(
-        self, encoder: Encoder, generator: Generator, healer: Healer, mouths: Mouths, batch: int, seed: int,
+        self, encoder: Encoder, generator: Generator, healer: Healer, openings: Openings, batch: int, seed: int,
         critic: Critic, critic_optimiser: torch.optim.Optimizer,
     ):  # fmt: skip
         self.encoder, self.generator, self.healer = encoder, generator, healer
-        self.mouths, self.batch, self.seed = mouths, batch, seed
+        self.openings, self.batch, self.seed = openings, batch, seed
         self.critic, self.critic_optimiser = critic, critic_optimiser
         self.judge = deepcopy(encoder).requires_grad_(False)
 
     def __call__(self, step: int, share: float) -> Losses:
         random = np.random.default_rng([self.seed, step])
-        batch = self.draw(np.sort(random.choice(len(self.mouths.source), self.batch, replace=False)), random)
+        batch = self.draw(np.sort(random.choice(len(self.openings.source), self.batch, replace=False)), random)
         with half(batch["source"].device):
             made, warped, mask, back = self.heal(batch)
             real, weight = batch["target"], SURROUND + 2 * mask
             seen = perceptual(self.judge, made, real, weight)
         laid, true = _laid(warped, made, mask), _laid(warped, real, mask)
         losses = {
-            "mouth": ((made - real).abs() * weight).mean() / weight.mean(),
+            "openings": ((made - real).abs() * weight).mean() / weight.mean(),
             "edges": edges(made, real, weight, scales=3),
             "perceptual": PERCEPTUAL_WEIGHT * seen,
             "reconstruction": 0.5 * (back - batch["source"]).abs().mean(),
@@ -76,41 +77,47 @@ class CalibrationJob:
     @torch.no_grad()
     def samples(self) -> np.ndarray:
         """The sheet of some pairs spread over all: what was there, what the flow makes of it, healed, and what it should be."""
-        count = len(self.mouths.source)
+        count = len(self.openings.source)
         batch = self.draw(np.unique(np.linspace(0, count - 1, min(samples.COUNT, count)).round().astype(int)))
         made, warped, mask, _ = self.heal(batch)
         return samples.pictures(source=batch["source"], warped=warped, healed=_laid(warped, made, mask), target=batch["target"])
 
     def draw(self, rows: np.ndarray, random: np.random.Generator | None = None) -> dict[str, Tensor]:
-        """Some pairs as tensors; with a generator, under a random light and mirrored now and then."""
-        device = next(self.encoder.parameters()).device
-        m = self.mouths
-        pair = torch.from_numpy(np.concatenate([m.source[rows], m.target[rows]])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        """Some pairs as tensors; with a generator, under a random light, and half of the time smaller."""
+        device, chosen = next(self.encoder.parameters()).device, self.openings
+        cells = CELLS if random is None or random.random() < AT_SIZE else int(random.integers(LEAST_CELLS, CELLS))
+        side, scale = cells * STRIDE, cells / CELLS
+        pair = torch.from_numpy(np.concatenate([chosen.source[rows], chosen.target[rows]])).permute(0, 3, 1, 2).float() / 127.5 - 1
         if random is not None:
             state = random.bit_generator.state
             first = relit(pair[: len(rows)], random)
             random.bit_generator.state = state
             pair = torch.cat([first, relit(pair[len(rows) :], random)])
-        lips = torch.from_numpy(np.stack([m.source_lips[rows], m.target_lips[rows]])).float()[:, :, None] / 255
+        if scale < 1:
+            pair = F.interpolate(pair, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+        outline, iris = chosen.target_outline[rows], chosen.target_iris[rows]
+        opens = drawn_openings(np.concatenate([chosen.source_outline[rows], outline]), np.concatenate([chosen.source_iris[rows], iris]), side)
+        source_opening, opening = torch.from_numpy(np.stack(opens, 1)).chunk(2)
         made = {
-            "source": pair[: len(rows)], "target": pair[len(rows) :], "source_lips": lips[0], "target_lips": lips[1],
-            "flow": torch.from_numpy(m.flow[rows].astype(np.float32)),
-            "motion": torch.from_numpy(m.motion[rows].copy()),
+            "source": pair[: len(rows)], "target": pair[len(rows) :], "source_opening": source_opening, "opening": opening,
+            "lids": torch.from_numpy(drawn_lids(outline, iris, side))[:, None],
+            "flow": scale * torch.from_numpy(chosen.flow[rows].astype(np.float32)).permute(0, 3, 1, 2),
+            "motion": torch.from_numpy(chosen.motion[rows].copy()),
         }  # fmt: skip
         return {name: tensor.to(device) for name, tensor in made.items()}
 
     def heal(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The healed mouth, the plainly warped one, the soft mask, and the source given back: (N, 3 or 1, 192, 192)."""
-        at = batch["flow"].permute(0, 3, 1, 2)  # [N 2 96 96] px of the source window
-        coarse = F.avg_pool2d(at, FLOW // CELLS).permute(0, 2, 3, 1)
-        fine = F.interpolate(at, size=(WINDOW, WINDOW), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
-        warped = _sampled(batch["source"], fine)
+        """The healed window, the plainly warped one, the soft mask of mouth or eye, and the source given back: (N, 3 or 1, S, S)."""
+        side = batch["source"].shape[-1]
+        coarse = F.adaptive_avg_pool2d(batch["flow"], side // STRIDE).permute(0, 2, 3, 1)
+        fine = F.interpolate(batch["flow"], size=(side, side), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+        warped = _sampled(batch["source"], fine, side)
         f, w = self.encoder(batch["source"].contiguous(memory_format=torch.channels_last))
-        source_lips = F.avg_pool2d(batch["source_lips"], STRIDE)
-        hints = guides(F.avg_pool2d(batch["target_lips"], STRIDE), _sampled(source_lips, coarse, "zeros"), coarse)
-        healed = self.healer(_sampled(f.float(), coarse), hints, batch["motion"])
+        before = _sampled(F.avg_pool2d(batch["source_opening"], STRIDE), coarse, side, "zeros")
+        hints = guides(F.avg_pool2d(batch["opening"], STRIDE), before, coarse)
+        healed = self.healer(_sampled(f.float(), coarse, side), hints, batch["motion"])
         made, back = self.generator(torch.cat([healed.to(f), f]), torch.cat([w, w])).float().chunk(2)
-        return made, warped, soft(batch["target_lips"]), back
+        return made, warped, soft(torch.maximum(batch["opening"][:, :1], batch["lids"])), back
 
     def _teach_critic(self, true: Tensor, laid: Tensor, mask: Tensor) -> None:
         loss = F.relu(1 - self.critic(true, mask)).mean() + F.relu(1 + self.critic(laid, mask)).mean()
@@ -133,9 +140,9 @@ def _laid(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
     return below + (above - below) * mask
 
 
-def _sampled(x: Tensor, at: Tensor, beyond: str = "border") -> Tensor:
-    """x (N, C, H, W) at `at` (N, h, w, 2), pixels of the 192 window."""
-    return F.grid_sample(x, at / (WINDOW / 2) - 1, padding_mode=beyond, align_corners=False)
+def _sampled(x: Tensor, at: Tensor, side: int, beyond: str = "border") -> Tensor:
+    """x (N, C, H, W) at `at` (N, h, w, 2), pixels of a window of that side."""
+    return F.grid_sample(x, at / (side / 2) - 1, padding_mode=beyond, align_corners=False)
 
 
 def soft(mask: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from .codec import CodecJob, pictures
 from .deep3d import bridge, pairs_of, placement
 from .material import material, tracked
 from .morphable import Settings, train
-from .mouths import Mouths, mouth_pairs
+from .openings import Openings, opening_pairs
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -85,7 +85,7 @@ def train_codec(job: TrainCodec, engine: Engine, progress: Progress) -> dict[str
 def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress) -> dict[str, Any]:
     """Makes calibration.safetensors, and encoder and generator anew, which learn along a little."""
     torch.manual_seed(job.seed)
-    mouths = _mouths(job, engine, progress)
+    openings = _openings(job, engine, progress)
     encoder, generator, healer, critic = (_fresh(kind, engine) for kind in (Encoder, Generator, Healer, Critic))
     start_from(job.work / "codec" / "train.pt", engine, encoder=encoder, generator=generator)
     parts = {"encoder": encoder, "generator": generator, "calibration": healer}
@@ -95,7 +95,7 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
     ]
     optimiser = torch.optim.AdamW(groups, lr=job.rate, betas=(0.5, 0.99), weight_decay=1e-4)
     against = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.99))
-    step = CalibrationJob(encoder, generator, healer, mouths, job.batch, job.seed, critic, against)
+    step = CalibrationJob(encoder, generator, healer, openings, job.batch, job.seed, critic, against)
     also = {"critic": critic, "critic_optimiser": against}
     schedule = loop.Schedule(job.steps, job.rate)
     loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, samples=step.samples, progress=progress)
@@ -159,12 +159,12 @@ def _kept(path: Path, make: Any) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def _mouths(job: TrainCalibration, engine: Engine, progress: Progress) -> Mouths:
-    folder = job.work / "mouths"
+def _openings(job: TrainCalibration, engine: Engine, progress: Progress) -> Openings:
+    folder = job.work / "openings"
     if not (folder / "motion.npy").exists():
         clips = _material(job, progress, still=False)
-        mouth_pairs(engine.morphable, clips, job.pairs_per_clip, job.smallest, job.seed).save(folder)
-    return Mouths.load(folder)
+        opening_pairs(engine.morphable, clips, job.pairs_per_clip, job.smallest, job.seed).save(folder)
+    return Openings.load(folder)
 
 
 def start_from(saved: Path, engine: Engine, **parts: nn.Module) -> None:
