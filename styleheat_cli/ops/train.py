@@ -118,19 +118,19 @@ class TrainSpeech(Training):
 
 @operation
 class TrainCalibration(Training):
-    """Train the calibration: the mouth of one frame from another frame of the same person, where it opens anew."""
+    """Train the calibration: mouth and eyes of one frame from another frame of the same person, where they open anew."""
 
-    example: ClassVar[str] = "styleheat train calibration --data clips/ --steps 1900"
+    example: ClassVar[str] = "styleheat train calibration --data clips/ --steps 2400"
 
     kind: Literal["train-calibration"] = "train-calibration"
-    steps: Annotated[int, Field(ge=1)] = 1900
+    steps: Annotated[int, Field(ge=1)] = 2400
     """Steps of the optimiser."""
     batch: Annotated[int, Field(ge=2)] = 12
-    """Pairs of mouths in a step."""
+    """Pairs of windows in a step, two mouths to each eye."""
     rate: Annotated[float, Field(gt=0)] = 1e-3
     """Learning rate of the calibration after the warm-up; encoder and generator follow at a third."""
     pairs_per_clip: Annotated[int, Field(ge=1)] = 170
-    """Pairs of frames taken from each clip."""
+    """Pairs of mouths taken from each clip; half as many of eyes."""
     smallest: Annotated[int, Field(ge=32), Flag(unit="pixels")] = 270
     """Clips whose head square is smaller are left out."""
 

@@ -22,7 +22,7 @@ from styleheat_cli.training.codec import CodecJob
 from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
 from styleheat_cli.training.jobs import start_from
 from styleheat_cli.training.morphable import Settings, train
-from styleheat_cli.training.mouths import FLOW, Mouths
+from styleheat_cli.training.openings import FLOW, Openings, drawn_lids, drawn_openings
 
 
 class Line:
@@ -163,31 +163,65 @@ def test_the_codec_learns_a_picture():
     assert (sheet == job.samples()).all() and sheet.shape[1] > 2 * samples.HEIGHT and sheet.shape[0] > 4 * samples.HEIGHT
 
 
-def test_a_calibration_step_judges_the_mouth_and_teaches_the_critic():
+def box(left, top, right, bottom):
+    """An outline of 20 points round a box, from its left corner below to its right one and back above."""
+    x = np.linspace(left, right, 9)
+    below, above = np.stack([x, np.full(9, bottom)], -1), np.stack([x[-2:0:-1], np.full(7, top)], -1)
+    return np.concatenate([below, above, np.repeat(above[-1:], 4, 0)])
+
+
+@pytest.fixture
+def openings():
+    """Pairs of a picture with itself, two mouths and two eyes, under a flow that rests."""
     random = np.random.default_rng(2)
     still = np.stack(np.meshgrid(*2 * [np.arange(FLOW) * WINDOW / FLOW + 1]), -1)
-    lips = np.zeros((4, WINDOW, WINDOW), np.uint8)
-    lips[:, 90:110, 60:130] = 255
     ramp = np.linspace(20, 230, WINDOW)
     picture = np.stack(4 * [np.stack([ramp + 0 * ramp[:, None], 0 * ramp + ramp[:, None], 0 * ramp + 0 * ramp[:, None] + 99], -1)])
     picture = (picture + random.normal(size=picture.shape)).round().clip(0, 255).astype(np.uint8)
-    mouths = Mouths(picture, picture, np.repeat(still[None], 4, 0).astype(np.float16), lips, lips, np.zeros((4, 67), np.float32))
+    outline = np.stack([box(60, 90, 130, 110)] * 4).astype(np.float32)
+    iris = np.array([[0, 0, 0], [0, 0, 0], [95, 100, 14], [95, 100, 14]], np.float32)
+    flow, motion = np.repeat(still[None], 4, 0).astype(np.float16), np.zeros((4, 67), np.float32)
+    return Openings(picture, picture, flow, outline, outline, iris, iris, motion)
+
+
+def calibration_job(openings):
     torch.manual_seed(0)
     critic = Critic()
-    against = torch.optim.Adam(critic.parameters(), lr=1e-3)
-    job = CalibrationJob(Encoder(), Generator(), Healer(), mouths, 2, 0, critic, against)
-    before = [p.clone() for p in critic.parameters()]
+    return CalibrationJob(Encoder(), Generator(), Healer(), openings, 2, 0, critic, torch.optim.Adam(critic.parameters(), lr=1e-3))
+
+
+def test_a_calibration_step_judges_mouth_and_eyes_and_teaches_the_critic(openings):
+    job = calibration_job(openings)
+    before = [p.clone() for p in job.critic.parameters()]
     early, late = job(0, 0.0), job(1, 0.9)
     assert set(late) - set(early) == {"critic"} and all(torch.isfinite(v) for v in late.values())
-    assert any((a != b).any() for a, b in zip(before, critic.parameters(), strict=True))
+    assert any((a != b).any() for a, b in zip(before, job.critic.parameters(), strict=True))
     sheet = job.samples()
     source, target = (sheet[top + 22 : top + 22 + samples.HEIGHT, : samples.HEIGHT] for top in (0, 3 * (22 + samples.HEIGHT)))
     assert (source == target).all(), "pairs of the same picture"
-    warped, mask = job.heal(job.draw(np.arange(2)))[1:3]
-    inner = slice(4, -4)
-    away = (warped - job.draw(np.arange(2))["source"])[..., inner, inner]
-    assert away.abs().mean() < 0.005, "a flow that rests gives the source back"
-    assert mask[:, :, 100, 95].min() > 0.99 and mask[:, :, 20].max() == 0
+
+
+def test_windows_of_every_size_show_the_same(openings):
+    job, sizes = calibration_job(openings), set()
+    for seed in range(12):
+        batch = job.draw(np.arange(4), np.random.default_rng(seed) if seed else None)
+        _, warped, mask, back = job.heal(batch)
+        side = batch["source"].shape[-1]
+        sizes.add(side)
+        inner, unit = slice(4, -4), side / WINDOW
+        assert back.shape[-2:] == (side, side) and (warped - batch["source"])[..., inner, inner].abs().mean() < 0.01, "a flow that rests"
+        assert mask[:, 0, round(100 * unit), round(95 * unit)].min() > 0.99 and mask[:, :, round(20 * unit)].max() == 0
+        height = (mask[:, 0, :, side // 2] > 0.5).sum(1) / unit
+        assert height[:2].max() < 40 < height[2:].min(), "an eye's mask takes its lids in"
+    assert max(sizes) == WINDOW and min(sizes) < 0.7 * WINDOW
+
+
+def test_what_opens_is_drawn_with_its_iris_inside(openings):
+    opened, irises = drawn_openings(openings.source_outline, openings.source_iris, 96)
+    assert opened.sum((1, 2)) == pytest.approx(70 * 20 / 4, rel=0.05), "at half the size a quarter of the area"
+    assert (irises <= opened).all() and irises[:2].max() == 0 and irises[2, 50, 47] == 1 and irises[2, 50, 32] == 0
+    lids = drawn_lids(openings.source_outline, openings.source_iris, 96)
+    assert lids[:2].max() == 0 and (lids[2:] >= opened[2:] - 1e-6)[..., 5:-5].all()
 
 
 def test_the_perceptual_judge_sees_what_is_weighed_and_light_less_than_form():
