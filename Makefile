@@ -5,6 +5,8 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 OUT       ?= out
 PYTEST    ?=
+# Test files side by side, one for each core.
+WORKERS   ?= -n logical --maxprocesses 4 --dist loadfile
 # Clips and portraits to train on and to measure with; they are no part of this repository.
 DATA      ?= $(or $(STYLEHEAT_SHARED),../shared)/data
 
@@ -32,10 +34,10 @@ gallery: $(INSTALLED)
 	$(BIN)/styleheat gallery
 
 test: $(INSTALLED)
-	$(BIN)/pytest -rs -m 'not gpu and not weights' $(PYTEST)
+	$(BIN)/pytest $(WORKERS) -rs -m 'not gpu and not weights' $(PYTEST)
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -rs -m 'not gpu and not weights and not slow' $(PYTEST)
+	$(BIN)/pytest $(WORKERS) -rs -m 'not gpu and not weights and not slow' $(PYTEST)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
