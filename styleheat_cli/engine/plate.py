@@ -115,7 +115,7 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
     if not (wall[1] < KNOWN).any():
         return image
     beside = np.clip((landmarks[CHIN, 1] - np.arange(len(alpha))) / (SOFTLY * len(alpha)), 0, 1)[:, None]
-    mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0], skin_of(image, landmarks)))
+    mixed = 1 - beside * (1 - _share_of(image, alpha, wall[0], skin_of(image, landmarks), _face(landmarks, len(image))))
     beyond = np.maximum(1 - ramp(alpha, OWN), 1 - ramp(mixed, UNMIXED))
     share, own = np.minimum(alpha, mixed), image.copy()
     some = (share < 1) & (beyond < 1)
@@ -124,8 +124,8 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
     return blended(own, filled(own, beyond == 0), beyond)
 
 
-def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """(S, S): where a pixel near the outline mixes skin (3,) with the colour of what is behind the person, how much of it is skin: below 0
+def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(S, S): where a pixel near the outline mixes skin, like (3,) or of the face (S, S), with the colour of what is behind the person, how much of it is skin: below 0
     on the far side, as in the light rim of a sharpened picture; not where what is behind looks like that skin in its shade. 0 where it is
     no skin and like what is behind them, 1 elsewhere."""
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
@@ -143,7 +143,7 @@ def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np
     shaded = np.clip((behind * own).sum(-1) / np.maximum(np.square(own).sum(-1), 1), 0, 1)[:, None] * own
     other = np.clip(np.sqrt(size) / APART - 1, 0, 1) * ramp(np.abs(behind - shaded).max(-1), SHADED)
     mixes = other * (1 - ramp(beside, LIKE)) * (share > RIM)
-    bare = 1 - ramp(np.abs(own - skin).max(-1), SKIN)
+    bare = np.maximum(1 - ramp(np.abs(own - skin).max(-1), SKIN), face[near])
     shares[near] = bare * (1 - mixes * (1 - share)) + (1 - bare) * shares[near]
     return shares
 
@@ -169,10 +169,15 @@ def with_open_eyes(plate: Plate, before: Plate) -> Plate:
 def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(S, S) float32 in [0, 1]: how much of each pixel may be person, and how much is, as we take it; the face itself always is."""
     alpha = matte(image)
-    face = np.zeros(image.shape[:2], np.float32)
+    return alpha, np.maximum(_near_surely(alpha), _face(landmarks, len(image)))
+
+
+def _face(landmarks: np.ndarray, side: int) -> np.ndarray:
+    """(S, S) float32 in [0, 1]: the face, with a soft edge."""
+    face = np.zeros((side, side), np.float32)
     hull = cv2.convexHull(landmarks[:468, :2].astype(np.float32))
     cv2.fillConvexPoly(face, np.round(hull * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
-    return alpha, np.maximum(_near_surely(alpha), cv2.GaussianBlur(face, (0, 0), len(image) / 256))
+    return cv2.GaussianBlur(face, (0, 0), side / 256)
 
 
 def _doubt(likely: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, real: np.ndarray | None) -> float:

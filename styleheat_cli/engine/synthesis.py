@@ -20,6 +20,7 @@ MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays
 TORN = 12.0  # pixels at 512 between the sources of neighbouring cells beyond which nothing lies between them
 STAIRS = 0.7  # pixels of blur that take the stairs from a tear
 GIVES = 2.0  # pixels above a frame's bottom that stretch to fill one below it
+STEEPEST = 6.0  # times by which an outline is made sharper again where a turn stretches it
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     _kept_above(fine, source_at, plate.inside[1][1])
     fine -= 0.5
     person = cv2.remap(plate.person, fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    laid = person if plate.whole else _laid(person, plate, fine)
+    laid = person if plate.whole else _laid(person, plate, fine, source_at)
     if pixels is not None:
         laid[pixels[0], pixels[1]] = cv2.GaussianBlur(laid, (0, 0), STAIRS)[pixels[0], pixels[1]]
     changed = _changed(source_at, side)
@@ -52,10 +53,20 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
     return Warped(image, changed, source_at)
 
 
-def _laid(person: np.ndarray, plate: Plate, fine: np.ndarray) -> np.ndarray:
+def _laid(person: np.ndarray, plate: Plate, fine: np.ndarray, source_at: np.ndarray) -> np.ndarray:
     """(S, S, 3) uint8: the moved person over their still background."""
     alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    steep = cv2.resize(_stretch(source_at, plate.side), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    alpha = np.clip((alpha - 0.5) * steep + 0.5, 0, 1)
     return cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
+
+
+def _stretch(source_at: np.ndarray, side: int) -> np.ndarray:
+    """(256, 256) float32, at least 1: how many times as wide the flow makes what it moves, where it does most."""
+    step = np.array([[-0.5, 0, 0.5]], np.float32)
+    across, down = (cv2.magnitude(*cv2.split(cv2.filter2D(source_at, -1, each))) for each in (step, step.T))
+    least = cv2.blur(cv2.min(across, down)[1:-1, 1:-1], (3, 3)) * (len(source_at) / side)
+    return np.pad(1 / np.clip(least, 1 / STEEPEST, 1), 1, "edge")
 
 
 def _torn(source_at: np.ndarray, side: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Plates, warps and healed mouths, on a real portrait."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from styleheat_cli.engine.heal import heal, invert, invert_mouth
 from styleheat_cli.engine.mesh import backward_map, target_mesh
 from styleheat_cli.engine.performance import softened
 from styleheat_cli.engine.plate import _carried_on, _wall, make_plate
-from styleheat_cli.engine.synthesis import _kept_above, _parted, _torn, warped
+from styleheat_cli.engine.synthesis import _kept_above, _laid, _parted, _stretch, _torn, warped
 from styleheat_cli.face.morphable import placed, rotation
 from styleheat_cli.face.regions import INNER_LIPS
 
@@ -111,6 +113,35 @@ def test_a_cheek_that_turns_into_shade_before_a_dark_wall_stays_as_dark_as_it_is
     own = _carried_on(image, alpha, _wall(image, alpha), below(400))
     shaded = (away > 68) & (away < 76)
     assert np.abs(own[shaded].astype(int) - image[shaded]).max() < 12
+
+
+def test_a_jaw_in_its_own_shade_takes_nothing_of_a_light_wall_along():
+    """Skin far from the cheeks' colour, inside the face's outline, at the edge of a matte that is 2 px too large."""
+    away = np.hypot(*(np.indices((256, 256)) - 128))
+    skin = np.where((away < 50)[..., None], (205.0, 150, 125), (100.0, 75, 60))
+    share = np.clip(0.5 - (away - 70) / 3, 0, 1)[..., None]
+    image = np.round(share * skin + (1 - share) * np.array([225.0, 218, 216])).astype(np.uint8)
+    alpha = np.clip(0.5 - (away - 72) / 2, 0, 1).astype(np.float32)
+    face = below(208)
+    turn = np.linspace(0, 2 * np.pi, 36)
+    face[200:236, :2] = 128 + 76 * np.stack([np.cos(turn), np.sin(turn)], -1)
+    own = _carried_on(image, alpha, _wall(image, alpha), face)
+    level = (alpha > 0.3) & (away > 55) & (np.indices((256, 256))[0] < 190)
+    assert np.abs(own[level].astype(int) - (100, 75, 60)).max() < 20
+
+
+def test_an_outline_that_is_stretched_stays_as_sharp_as_it_was(plate):
+    x = np.arange(256) * 2.0 + 1
+    still = np.stack(np.meshgrid(x, x), -1).astype(np.float32)
+    assert np.abs(_stretch(still, 512) - 1).max() < 1e-5
+    wide = still.copy()
+    wide[..., 0] = 200 + (wide[..., 0] - 200) / 4
+    assert _stretch(wide, 512) == pytest.approx(4, rel=1e-4)
+    person, wall = np.zeros((512, 512, 3), np.uint8), np.full((512, 512, 3), 250, np.uint8)
+    alpha = np.tile(np.clip((np.arange(512) - 198) / 4, 0, 1).astype(np.float32), (512, 1))
+    made = _laid(person, replace(plate, alpha=alpha, background=wall), cv2.resize(wide, (512, 512)) - np.float32(0.5), wide)
+    between = ((made[256, :, 0] > 20) & (made[256, :, 0] < 230)).sum()
+    assert 2 <= between <= 5, "four pixels, not sixteen"
 
 
 def test_hair_that_is_neither_skin_nor_wall_stays():
