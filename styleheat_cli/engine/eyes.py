@@ -20,14 +20,20 @@ from .fill import blended, drawn, filled, ramp
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 REACH = 1.3  # side of an eyeball's patch in eye widths
 READ = (0.095, 0.135)  # head sizes of an opening under which its eyeball cannot be read, and from which it can be relied on
-LID_RIM, LASH_RIM = 1.5, 4.0  # pixels at 512 round an eye that are neither eyeball nor lid, and that lashes darken
+LID_RIM, LASH_RIM = 1.5, 7.0  # pixels at 512 round an eye that are neither eyeball nor lid, and that lashes darken
 COME_DOWN = (0.15, 0.5)  # shares of the source's opening from which on a lid is skin alone, and from which it is as in the source
 BLINKING = 0.85  # share of an earlier frame's opening under which the earlier eyeball is the better one
 FARTHER = (0.015, 0.065)  # head sizes by which an opening exceeds the photo's up to which nothing is made up, and from which all that it lacks is
 LEAST = 0.02  # head sizes that an eye counts as open at least
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
-SHUT = (1.0, 3.0)  # pixels at 512 between lids up to which no eyeball is seen, and from which no line is left where they meet
-LASHES = 0.5  # by how much that line darkens
+SHUT = 1.0  # pixels at 512 between lids up to which no eyeball is seen
+LINE = np.array([[-0.25, -0.21, -0.17, -0.13, -0.09, -0.05, -0.01, 0.03, 0.07, 0.11, 0.15, 0.19],
+                 [0.0, 0.10, 0.24, 0.49, 0.72, 0.94, 1.0, 0.74, 0.44, 0.22, 0.09, 0.0]])  # fmt: skip
+"""How dark the lashes of a shut eye are, as shares of the darkest, by eye widths over the line of the lids (mean of 575 shut eyes)."""
+DARKEST, FOLLOWS = 0.19, 0.38  # brightness of that against the skin (least squares over those eyes): of black lashes, and by how much it follows the open eye's
+USUAL_LINE = 0.55  # brightness of an open eye's line against the skin, where it is not seen
+LOOKED, ALONG = (-0.05, 0.2), (0.25, 0.75)  # eye widths over the upper lid's edge, and shares of its length, in which that line is looked for
+THINNEST = 0.4  # share of their thickness in the middle that lashes have near the corners
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 
@@ -68,6 +74,7 @@ class Eyeball:
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
     open: float
     seen: bool
+    line: float = USUAL_LINE  # brightness of the line of its lashes against the skin
 
 
 def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float) -> Eyeball | None:
@@ -90,7 +97,24 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float
     relied = own * ramp(open_by, READ) * ramp(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
-    return Eyeball(spread, likely, lid_of(image, outline), corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen)
+    line = _line_of(image, outline) if seen else USUAL_LINE
+    return Eyeball(spread, likely, lid_of(image, outline), corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen, line)
+
+
+def _upper(outline: np.ndarray) -> np.ndarray:
+    """(9, 2): the edge of the upper lid of an outline (16, 2), corner to corner."""
+    return np.vstack([outline[:1], outline[: len(outline) // 2 - 1 : -1]])
+
+
+def _line_of(image: np.ndarray, outline: np.ndarray) -> float:
+    """Brightness of the darkest line along an open eye's upper lid against that of the skin over it."""
+    edge, ends = _upper(outline), outline[[0, len(outline) // 2]]
+    x, y = ends[1] - ends[0]
+    shares, over = np.linspace(*ALONG, 21), np.r_[np.linspace(*LOOKED, 12), np.linspace(0.35, 0.45, 4)]
+    along = np.stack([np.interp(shares, np.linspace(0, 1, len(edge)), edge[:, axis]) for axis in (0, 1)], -1)
+    at = (along + over[:, None, None] * np.array([y, -x]) - 0.5).astype(np.float32)
+    seen = cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean((1, 2))
+    return float(np.clip(seen[:12].min() / max(float(np.median(seen[12:])), 1.0), 0, 1))
 
 
 def lid_of(image: np.ndarray, outline: np.ndarray) -> Callable[[], Lid]:
@@ -211,8 +235,14 @@ def show(
     moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
     if moved > RESTS * len(image) / 512:
         _look(image, eyeball, outline, target[iris[0], :2], open_by)
+        _draw_lashes(image, outline, eyeball.seen * _down(eyeball, open_by) * (1 - DARKEST - FOLLOWS * eyeball.line))
     elif eyeball.seen:
         _keep(image, source, outline)
+
+
+def _down(eyeball: Eyeball, open_by: float) -> float:
+    """0 where an eye is as open as in the source to 1 where its lid is down."""
+    return float(1 - ramp(open_by / max(eyeball.open, LEAST), COME_DOWN))
 
 
 def opening(outline: np.ndarray) -> float:
@@ -223,7 +253,7 @@ def opening(outline: np.ndarray) -> float:
 
 def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, open_by: float, at: np.ndarray) -> None:
     """Lays the skin of a lid over what its edge, with its lashes, is stretched to where it comes down; changes `image`."""
-    share = 1 - ramp(open_by / max(eyeball.open, LEAST), COME_DOWN)
+    share = _down(eyeball, open_by)
     if share <= 0:
         return
     lid = eyeball.lid()
@@ -252,12 +282,10 @@ def _look(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, iris: np.nda
     """Draws the eyeball, turned to where the iris shall be, inside the target's lids; changes `image`."""
     unit = len(image) / 512
     apart, lacks = opening(outline) / unit, ramp(open_by - eyeball.open, FARTHER)
-    if apart < SHUT[1] and eyeball.seen:
-        _draw_lashes(image, outline, (SHUT[1] - apart) / (SHUT[1] - SHUT[0]))
     rim = int(np.ceil(3 * LID_EDGE * unit))
     low = np.clip(np.floor(outline.min(0)).astype(int) - rim, 0, len(image))
     high = np.clip(np.ceil(outline.max(0)).astype(int) + rim + 1, 0, len(image))
-    if apart < SHUT[0] or (high <= low).any() or not (eyeball.seen or lacks):
+    if apart < SHUT or (high <= low).any() or not (eyeball.seen or lacks):
         return
     turn = _turn(outline[[0, len(outline) // 2]], eyeball.ends)
     x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
@@ -280,19 +308,24 @@ def _under_lid(eye: np.ndarray, inside: np.ndarray, fall: float) -> np.ndarray:
     return np.round(eye * (1 - SHADE * (1 - lit))[..., None]).astype(np.uint8)
 
 
-def _draw_lashes(image: np.ndarray, outline: np.ndarray, share: float) -> None:
-    """Draws the line along which lids meet; changes `image`. share: up to 1 for how near they are."""
-    half = len(outline) // 2
-    lower, upper = outline[: half + 1], np.vstack([outline[:1], outline[:half - 1:-1]])
-    low, high = np.clip([outline.min(0) - 6, outline.max(0) + 7], 0, len(image)).astype(int)
-    if (high - low).min() < 2:
+def _draw_lashes(image: np.ndarray, outline: np.ndarray, dark: float) -> None:
+    """Draws the lashes of a lid that comes down; changes `image`. dark: by how much they darken it where they are darkest."""
+    a, b = outline[[0, len(outline) // 2]]
+    width, edge = float(np.linalg.norm(b - a)), _upper(outline)
+    reach = -LINE[0, 0] * width
+    low = np.clip(np.floor(outline.min(0) - reach).astype(int), 0, len(image))
+    high = np.clip(np.ceil(outline.max(0) + reach).astype(int) + 1, 0, len(image))
+    if dark <= 0 or width < 2 or (high <= low).any():
         return
-    line, width = np.zeros((high - low)[::-1], np.uint8), len(image) / 512
-    points = np.round(((lower + upper)[1:-1] / 2 - low - 0.5) * 16).astype(np.int32)
-    cv2.polylines(line, [points], False, 255, max(round(1.5 * width), 1), cv2.LINE_AA, 4)
-    dark = 1 - LASHES * min(share, 1.0) * cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.7 * width, 0.5))[..., None]
+    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
+    way = np.array([b - a, [b[1] - a[1], a[0] - b[0]]]) / width**2  # along the eye, and up from it, in its widths
+    along, up = np.moveaxis((np.stack([x, y], -1) - a) @ way.T, -1, 0)
+    places = (edge - a) @ way.T
+    over = up - np.interp(along, places[:, 0], places[:, 1])
+    thick = np.sqrt(np.clip(4 * along * (1 - along), 0, 1))
+    share = np.interp(over / np.maximum(thick, THINNEST), *LINE) * np.minimum(thick / THINNEST, 1)
     part = image[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.round(part * dark).astype(np.uint8)
+    part[:] = np.round(part * (1 - dark * share)[..., None]).astype(np.uint8)
 
 
 def _turn(at: np.ndarray, to: np.ndarray) -> np.ndarray:
