@@ -15,6 +15,13 @@ def drawn(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return mask.astype(np.float32) / 255
 
 
+def ellipse(x: float, y: float, across: float, down: float, angle: float = 0.0) -> np.ndarray:
+    """(32, 2): the outline of an ellipse by its middle, half axes and the angle of the first."""
+    turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    a, b = across * np.cos(turn), down * np.sin(turn)
+    return np.stack([x + a * np.cos(angle) - b * np.sin(angle), y + a * np.sin(angle) + b * np.cos(angle)], -1)
+
+
 def ramp(values: np.ndarray | float, over: tuple[float, float]) -> np.ndarray:
     """0 up to the first of two values, 1 from the second, a straight line between them."""
     return np.clip((values - over[0]) / (over[1] - over[0]), 0, 1)

@@ -7,13 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..face.regions import INNER_LIPS
 from ..media.pixels import to_tensor
 from ..networks.codec import STRIDE
-from .fill import drawn
-from .heal import CELLS, SIDE, WINDOW, Feature, Healing, at_512, invert, window_corner
+from .heal import CELLS, SIDE, Feature, Healing, at_512, invert, mouth_opening
 from .inversion import Inversion, Losses, Step
 
 RATE = 0.01
@@ -52,9 +49,7 @@ def _losses(made: Tensor, wanted: Tensor, drift: Tensor) -> Losses:
 
 def mouth_of(inversion: Inversion, landmarks: np.ndarray, side: int, healing: Healing) -> Feature:
     """The window round the mouth out of an inversion of the whole square; landmarks (478, 3) in pixels of `side`."""
-    points = landmarks[:, :2] * (SIDE / side)
-    corner = window_corner(points)
-    columns, rows = (slice(c // STRIDE, c // STRIDE + CELLS) for c in corner)
-    lips = torch.from_numpy(drawn(points[list(INNER_LIPS)] - corner, (WINDOW, WINDOW)))[None, None]
+    mouth = mouth_opening(landmarks * (SIDE / side))
+    columns, rows = (slice(c // STRIDE, c // STRIDE + CELLS) for c in mouth.corner)
     f, w = inversion.f[:, :, rows, columns].to(healing.like), inversion.codes.to(healing.like)
-    return Feature(f, w, corner, F.avg_pool2d(lips, STRIDE).to(healing.like))
+    return Feature(f, w, mouth.corner, mouth.cells(mouth.corner, healing.like))

@@ -18,7 +18,8 @@ from ..face.regions import INNER_LIP_GAP, INNER_LIPS, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
-from .fill import drawn, ramp
+from .eyes import EYES, IRIS
+from .fill import drawn, ellipse, ramp
 from .mesh import GRID
 
 SIDE = 512  # pixels of the crop for which encoder and generator are made
@@ -43,14 +44,35 @@ class Healing:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A mouth or an eye in a crop of 512 pixels: its middle (2,), its outline (N, 2), and x, y and radius of an eye's iris (3,), of a
+    mouth 0."""
+
+    middle: np.ndarray
+    outline: np.ndarray
+    iris: np.ndarray
+
+    @property
+    def corner(self) -> np.ndarray:
+        """(2,) int x, y: the corner of the window round it, on whole cells, as far as the crop allows."""
+        corner = np.round((self.middle - WINDOW / 2) / STRIDE).astype(int) * STRIDE
+        return np.clip(corner, 0, SIDE - WINDOW)
+
+    def cells(self, corner: np.ndarray, like: Tensor) -> Tensor:
+        """(1, 2, 24, 24): shares of a window's cells that are open, and that the iris takes of them."""
+        drawn = drawn_openings((self.outline - corner)[None], (self.iris - [*corner, 0])[None], WINDOW)
+        return F.avg_pool2d(torch.from_numpy(np.stack(drawn, 1)), STRIDE).to(like)
+
+
+@dataclass(frozen=True)
 class Feature:
-    """The window round a source's mouth, inverted: f (1, C, 24, 24), w (1, D), where the window's corner is (pixels at
-    512), and lips (1, 1, 24, 24): share of each cell inside the open mouth."""
+    """The window round what opens in a source, inverted: f (1, C, 24, 24), w (1, D), where the window's corner is (pixels at
+    512), and opening (1, 2, 24, 24): shares of each cell inside it, and inside its iris."""
 
     f: Tensor
     w: Tensor
     corner: np.ndarray
-    lips: Tensor
+    opening: Tensor
 
 
 @torch.inference_mode()
@@ -62,12 +84,10 @@ def invert(healing: Healing, image: np.ndarray) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def invert_mouth(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> Feature:
     """The feature round the mouth of a crop (S, S, 3) uint8 whose landmarks (478, 3) are in its pixels."""
-    points = landmarks[:, :2] * (SIDE / len(image))
-    corner = window_corner(points)
-    columns, rows = (slice(c, c + WINDOW) for c in corner)
+    mouth = mouth_opening(landmarks * (SIDE / len(image)))
+    columns, rows = (slice(c, c + WINDOW) for c in mouth.corner)
     f, w = healing.encoder(to_tensor(at_512(image)[None, rows, columns]).to(healing.like))
-    lips = torch.from_numpy(drawn(points[list(INNER_LIPS)] - corner, (WINDOW, WINDOW)))[None, None]
-    return Feature(f, w, corner, F.avg_pool2d(lips, STRIDE).to(healing.like))
+    return Feature(f, w, mouth.corner, mouth.cells(mouth.corner, healing.like))
 
 
 def at_512(image: np.ndarray) -> np.ndarray:
@@ -90,9 +110,9 @@ def heal(
     share = parted(outline)
     if share <= 0:
         return
-    corner = window_corner(target[:, :2] * scale)
+    mouth = mouth_opening(target * scale)
+    made, corner = _synthesised(healing, feature, mouth, source_at * scale, motion), mouth.corner
     inside = drawn(outline - corner, (WINDOW, WINDOW))
-    made = _synthesised(healing, feature, inside, source_at * scale, corner, motion)
     grown = cv2.dilate(inside, np.ones((GROWN, GROWN)))
     _lay(image, made, share * cv2.GaussianBlur(grown, (0, 0), RIM), corner, scale)
 
@@ -103,20 +123,26 @@ def parted(outline: np.ndarray) -> float:
     return float(ramp(height, PARTED))
 
 
-def window_corner(points: np.ndarray) -> np.ndarray:
-    """(2,) int x, y in pixels at 512: the corner of the window round the mouth of a face's points (N, 2 or 3)."""
-    return corner_round(mouth_middle(points))
+def mouth_opening(points: np.ndarray) -> Opening:
+    """The mouth of landmarks (N, 2 or 3) at 512."""
+    middle = points[list(MOUTH_CORNERS), :2].mean(0) * 0.5 + points[list(INNER_LIP_GAP), :2].mean(0) * 0.5
+    return Opening(middle, points[list(INNER_LIPS), :2], np.zeros(3))
 
 
-def mouth_middle(points: np.ndarray) -> np.ndarray:
-    """(2,): the middle of a mouth."""
-    return points[list(MOUTH_CORNERS), :2].mean(0) * 0.5 + points[list(INNER_LIP_GAP), :2].mean(0) * 0.5
+def eye_opening(points: np.ndarray, which: int) -> Opening:
+    """One of the EYES of landmarks (N, 2 or 3) at 512."""
+    ring, iris = EYES[which]
+    ends = points[[ring[0], ring[len(ring) // 2]], :2]
+    radius = IRIS * np.linalg.norm(ends[1] - ends[0])
+    return Opening(ends.mean(0), points[list(ring), :2], np.append(points[iris[0], :2], radius))
 
 
-def corner_round(middle: np.ndarray) -> np.ndarray:
-    """(2,) int x, y in pixels at 512: a window's corner, on whole cells, a place (2,) in its middle as far as the crop allows."""
-    corner = np.round((middle - WINDOW / 2) / STRIDE).astype(int) * STRIDE
-    return np.clip(corner, 0, SIDE - WINDOW)
+def drawn_openings(outlines: np.ndarray, irises: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """(K, side, side) each in [0, 1]: what is open, and what of it an iris takes, of outlines (K, N, 2) and irises (K, 3) in whole windows."""
+    scale, shape = side / WINDOW, (side, side)
+    opened = np.stack([drawn(scale * outline, shape) for outline in outlines])
+    discs = np.stack([drawn(scale * ellipse(x, y, r, r), shape) if r else np.zeros(shape, np.float32) for x, y, r in irises])
+    return opened, np.minimum(discs, opened)
 
 
 def guides(opening: Tensor, warped: Tensor, at: Tensor) -> Tensor:
@@ -129,18 +155,17 @@ def guides(opening: Tensor, warped: Tensor, at: Tensor) -> Tensor:
     return torch.cat([opening, warped, away.permute(0, 3, 1, 2)], 1)
 
 
-def _synthesised(healing, feature, inside, source_at, corner, motion) -> np.ndarray:
-    """(192, 192, 3) uint8: the window of the picture that the calibrated f gives."""
+def _synthesised(healing: Healing, feature: Feature, target: Opening, source_at: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """(192, 192, 3) uint8: the window of the picture round the target that the calibrated f gives."""
     cell = GRID // (SIDE // STRIDE)  # raster cells of the flow in one cell of f
-    rows, columns = (slice(c // STRIDE * cell, (c // STRIDE + CELLS) * cell) for c in corner[::-1])
+    rows, columns = (slice(c // STRIDE * cell, (c // STRIDE + CELLS) * cell) for c in target.corner[::-1])
     at = cv2.resize(source_at[rows, columns], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     at = torch.from_numpy(at - feature.corner.astype(np.float32))[None].to(healing.like)
     grid = at / (WINDOW / 2) - 1
     f = F.grid_sample(feature.f, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    warped_lips = F.grid_sample(feature.lips, grid, mode="bilinear", align_corners=False)
-    lips = F.avg_pool2d(torch.from_numpy(inside)[None, None].to(healing.like), STRIDE)
-    lips, warped_lips = (F.pad(mask, (0, 0, 0, 0, 0, 1)) for mask in (lips, warped_lips))  # a mouth has no iris
-    healed = healing.healer(f, guides(lips, warped_lips, at), torch.from_numpy(motion)[None].to(healing.like))
+    before = F.grid_sample(feature.opening, grid, mode="bilinear", align_corners=False)
+    hints = guides(target.cells(target.corner, healing.like), before, at)
+    healed = healing.healer(f, hints, torch.from_numpy(motion)[None].to(healing.like))
     return to_images(healing.generator(healed, feature.w).float())[0]
 
 

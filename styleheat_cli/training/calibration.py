@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.heal import CELLS, guides
+from ..engine.heal import CELLS, drawn_openings, guides
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
 from . import samples
 from .codec import edges, relit
 from .loop import Losses, half
-from .openings import Openings, drawn_lids, drawn_openings
+from .openings import Openings, drawn_lids
 
 SURROUND = 0.15  # weight of what lies round a mouth or an eye against it
 AT_SIZE, LEAST_CELLS = 0.5, 12  # share of the steps that see windows at the size of rendering; cells of the smallest ones that others see

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.eyes import EYES, IRIS, opening
-from ..engine.fill import drawn
-from ..engine.heal import SIDE, WINDOW, corner_round, mouth_middle
+from ..engine.eyes import EYES, opening
+from ..engine.fill import drawn, ellipse
+from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, mouth_opening
 from ..engine.mesh import GRID, backward_map, source_mesh, target_mesh, triangles
 from ..engine.performance import into_crop
 from ..face.morphable import Fit, Morphable, fit, rotation
@@ -57,15 +57,6 @@ class Openings:
         return Openings(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in FIELDS))
 
 
-@dataclass(frozen=True)
-class Opens:
-    """A mouth or an eye of a face: middle (2,), outline (20, 2) and iris (3,) in pixels at 512."""
-
-    middle: np.ndarray
-    outline: np.ndarray
-    iris: np.ndarray
-
-
 def opening_pairs(model: Morphable, clips: Iterable[Tracked], per_clip: int, smallest_px: int, seed: int) -> Openings:
     """Pairs from every clip whose crop is at least `smallest_px` pixels in its own frame; mouths first, then eyes."""
     faces, mouths, eyes = triangles(model), [], []
@@ -85,7 +76,7 @@ def opening_pairs(model: Morphable, clips: Iterable[Tracked], per_clip: int, sma
     return Openings(*(np.stack(column) for column in zip(*mouths, *eyes, strict=True)))
 
 
-Chosen = list[tuple[int, int, Opens, Opens]]  # rows of source and target, and what opens there
+Chosen = list[tuple[int, int, Opening, Opening]]  # rows of source and target, and what opens there
 
 
 def _mouths(points: np.ndarray, count: int, generator: np.random.Generator) -> Chosen:
@@ -94,7 +85,7 @@ def _mouths(points: np.ndarray, count: int, generator: np.random.Generator) -> C
     closed = np.argsort(gap)[: max(5, len(gap) // 3)]
     sources = np.where(generator.random(count) < 0.7, generator.choice(closed, count), generator.integers(len(gap), size=count))
     targets = _half_likelier(gap, count, generator)
-    return [(int(s), int(t), _mouth(points[s]), _mouth(points[t])) for s, t in zip(sources, targets, strict=True)]
+    return [(int(s), int(t), mouth_opening(points[s]), mouth_opening(points[t])) for s, t in zip(sources, targets, strict=True)]
 
 
 def _eyes(points: np.ndarray, count: int, generator: np.random.Generator) -> Chosen:
@@ -107,7 +98,7 @@ def _eyes(points: np.ndarray, count: int, generator: np.random.Generator) -> Cho
     sources = np.where(generator.random(count) < 0.6, generator.choice(open_ones, count), shutting)
     for s, t, eye in zip(sources, _half_likelier(near, count, generator), which, strict=True):
         eye = _seen_better(points[[s, t]], int(eye))
-        out.append((int(s), int(t), _eye(points[s], eye), _eye(points[t], eye)))
+        out.append((int(s), int(t), eye_opening(points[s], eye), eye_opening(points[t], eye)))
     return out
 
 
@@ -133,16 +124,6 @@ def _width(points: np.ndarray, ring: tuple[int, ...]) -> float:
     return float(np.linalg.norm(points[ring[0], :2] - points[ring[len(ring) // 2], :2]))
 
 
-def _mouth(points: np.ndarray) -> Opens:
-    return Opens(mouth_middle(points), points[list(INNER_LIPS), :2], np.zeros(3))
-
-
-def _eye(points: np.ndarray, which: int) -> Opens:
-    ring, iris = EYES[which]
-    outline = points[[*ring, *(OUTLINE - len(ring)) * ring[-1:]], :2]
-    return Opens(points[[ring[0], ring[len(ring) // 2]], :2].mean(0), outline, np.r_[points[iris[0], :2], IRIS * _width(points, ring)])
-
-
 def _pairs(model, faces, points, fitted: Fit, pictures: dict[int, np.ndarray], chosen: Chosen) -> Iterator[tuple]:
     for s, t, *opens in chosen:
         if s in pictures and t in pictures:
@@ -150,18 +131,18 @@ def _pairs(model, faces, points, fitted: Fit, pictures: dict[int, np.ndarray], c
 
 
 def _pair(
-    model, faces, points, fitted: Fit, s: int, t: int, here: Opens, there: Opens, source: np.ndarray, target: np.ndarray
+    model, faces, points, fitted: Fit, s: int, t: int, here: Opening, there: Opening, source: np.ndarray, target: np.ndarray
 ) -> tuple:  # fmt: skip
     places = [(float(fitted.scale[i]), rotation(fitted.angles[i]), fitted.shift[i]) for i in (s, t)]
     mesh = source_mesh(model, points[s], fitted, s)
     at, _ = backward_map(mesh, target_mesh(mesh, points[t], *places), faces, SIDE)
-    from_corner, to_corner = corner_round(here.middle), corner_round(there.middle)
+    from_corner, to_corner = here.corner, there.corner
     x, y = to_corner * GRID // SIDE
     flow = at[y : y + FLOW, x : x + FLOW] - from_corner
     motion = np.concatenate([fitted.expression[t], fitted.angles[t]]).astype(np.float32)
     return (
         _window(source, from_corner), _window(target, to_corner), flow.astype(np.float16),
-        _inside(here.outline, from_corner), _inside(there.outline, to_corner),
+        _inside(_repeated(here.outline), from_corner), _inside(_repeated(there.outline), to_corner),
         _inside(here.iris, from_corner), _inside(there.iris, to_corner), motion,
     )  # fmt: skip
 
@@ -170,19 +151,16 @@ def _window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
     return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW].copy()
 
 
+def _repeated(outline: np.ndarray) -> np.ndarray:
+    """(20, 2): an outline whose last point is repeated until it is as long as any."""
+    return np.pad(outline, ((0, OUTLINE - len(outline)), (0, 0)), "edge")
+
+
 def _inside(places: np.ndarray, corner: np.ndarray) -> np.ndarray:
     """Places (..., 2 or 3) counted from a window's corner; what is no place, as of an iris that is none, stays 0."""
     moved = places.astype(np.float32)
     moved[..., :2] -= corner
     return moved
-
-
-def drawn_openings(outlines: np.ndarray, irises: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, side, side) each in [0, 1]: what is open, and what of it an iris takes, of outlines (N, 20, 2) and irises (N, 3) of whole windows."""
-    scale, shape = side / WINDOW, (side, side)
-    opened = np.stack([drawn(scale * outline, shape) for outline in outlines])
-    discs = np.stack([drawn(scale * _ellipse(x, y, r, r, 0.0), shape) if r else np.zeros(shape, np.float32) for x, y, r in irises])
-    return opened, np.minimum(discs, opened)
 
 
 def drawn_lids(outlines: np.ndarray, irises: np.ndarray, side: int) -> np.ndarray:
@@ -193,12 +171,5 @@ def drawn_lids(outlines: np.ndarray, irises: np.ndarray, side: int) -> np.ndarra
             ends = outline[[0, len(EYES[0][0]) // 2]]
             x, y = ends[1] - ends[0]
             middle, width = ends.mean(0) + above * np.array([y, -x]), float(np.hypot(x, y))
-            mask[:] = drawn(side / WINDOW * _ellipse(*middle, across * width, down * width, np.arctan2(y, x)), (side, side))
+            mask[:] = drawn(side / WINDOW * ellipse(*middle, across * width, down * width, np.arctan2(y, x)), (side, side))
     return out
-
-
-def _ellipse(x: float, y: float, across: float, down: float, angle: float) -> np.ndarray:
-    """(32, 2): the outline of an ellipse by its middle, half axes and the angle of the first."""
-    turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    a, b = across * np.cos(turn), down * np.sin(turn)
-    return np.stack([x + a * np.cos(angle) - b * np.sin(angle), y + a * np.sin(angle) + b * np.cos(angle)], -1)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from styleheat_cli.engine import Engine
-from styleheat_cli.engine.heal import WINDOW
+from styleheat_cli.engine.heal import WINDOW, drawn_openings
 from styleheat_cli.errors import MachineError
 from styleheat_cli.face.align_published import FACE_SCALE
 from styleheat_cli.face.morphable import Fit, fit, placed, rotation
@@ -22,7 +22,7 @@ from styleheat_cli.training.codec import CodecJob
 from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
 from styleheat_cli.training.jobs import start_from
 from styleheat_cli.training.morphable import Settings, train
-from styleheat_cli.training.openings import FLOW, Openings, drawn_lids, drawn_openings
+from styleheat_cli.training.openings import FLOW, Openings, drawn_lids
 
 
 class Line:
