@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, eyeball_of, opening, show, wider
+from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, LINE, _draw_lashes, eyeball_of, opening, show, wider
 from styleheat_cli.engine.fill import drawn
 from styleheat_cli.engine.plate import repainted, with_open_eyes
 from styleheat_cli.engine.retarget import opening_rows
@@ -119,6 +119,36 @@ def lashes(plate):
 def test_a_lid_that_comes_down_is_skin_and_not_its_lashes_stretched(engine, model, plate, fitted):
     made = warped(plate, mesh(model, plate, fitted, closing(model, fitted)), engine.triangles).image
     assert (lids(made, plate.landmarks).mean(-1) > lashes(plate) + 25).all()
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.5, np.pi])
+def test_lashes_lie_below_the_line_of_the_lids_however_a_head_is_tilted(tilt):
+    """An eye of 100 pixels in plain skin, its lids shut along a straight line."""
+    along, up = np.array([np.cos(tilt), np.sin(tilt)]), np.array([np.sin(tilt), -np.cos(tilt)])
+    places = np.linspace(-50, 50, 9)
+    line = 150 + places[:, None] * along
+    image = np.full((300, 300, 3), 200, np.uint8)
+    _draw_lashes(image, np.concatenate([line, line[-2:0:-1]]), 0.6)
+
+    def tone(right, over):
+        x, y = np.round(149.5 + right * along + over * up).astype(int)
+        return float(image[y, x, 0])
+
+    assert tone(0, -2) == pytest.approx(0.4 * 200, abs=5) and tone(0, -30) == tone(0, 25) == 200
+    for over, share in zip(*LINE[:, 2:-2], strict=True):
+        assert tone(0, 100 * over) == pytest.approx(200 * (1 - 0.6 * share), abs=8)
+    assert min(tone(-44, -8), tone(44, -8)) > tone(0, -8) + 20, "thinner near the corners"
+    assert tone(-53, 0) == tone(53, 0) == 200
+
+
+def test_lashes_of_a_shut_eye_are_the_darker_the_darker_those_of_the_open_one_are(engine, model, plate, fitted):
+    target, darkest = mesh(model, plate, fitted, closing(model, fitted)), []
+    for line in (0.2, 0.9):
+        balls = tuple(replace(ball, line=line) for ball in plate.eyeballs)
+        image = warped(replace(plate, eyeballs=balls), target, engine.triangles).image
+        darkest.append([image[drawn(target[list(ring), :2], image.shape[:2]) > 0].mean() for ring, _iris in EYES])
+    assert (np.subtract(*darkest[::-1]) > 15).all()
+    assert all(0.2 < ball.line < 0.7 for ball in plate.eyeballs)
 
 
 def test_the_eyes_of_an_earlier_frame_are_under_the_lids_of_this_one(engine, model, plate, fitted):

@@ -38,5 +38,5 @@ def test_the_mouths_window_of_a_whole_inversion_is_that_of_the_window(engine, as
     whole = mouth_of(encoded(engine.healing, image), landmarks, len(image), engine.healing)
     window = invert_mouth(engine.healing, image, landmarks)
     inside = np.s_[:, :, 4:-4, 4:-4]  # at its rim the window lacks what lies round it
-    assert np.array_equal(whole.corner, window.corner) and torch.equal(whole.lips, window.lips)
+    assert np.array_equal(whole.corner, window.corner) and torch.equal(whole.opening, window.opening)
     assert torch.allclose(whole.f[inside], window.f[inside], atol=1e-4)
