@@ -226,23 +226,28 @@ def show(
     counted from that of its first pixel; head: pixels of a head size in the source.
     """
     ring, iris = EYES[which]
-    outline = target[list(ring), :2]
-    outer = list(OUTER_EYES)
-    grown = np.linalg.norm(np.diff(target[outer], axis=0)) / max(float(np.linalg.norm(np.diff(before[outer], axis=0))), 1e-6)
-    open_by = opening(outline) / (head * max(float(grown), 1e-3))
-    if eyeball.seen:
-        _come_down(image, eyeball, outline, open_by, at)
+    outline, open_by = target[list(ring), :2], _open_by(which, target, before, head)
+    share = down(eyeball, which, target, before, head)
+    if share > 0:
+        _come_down(image, eyeball, outline, share, at)
     moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
     if moved > RESTS * len(image) / 512:
         _look(image, eyeball, outline, target[iris[0], :2], open_by)
-        _draw_lashes(image, outline, eyeball.seen * _down(eyeball, open_by) * (1 - DARKEST - FOLLOWS * eyeball.line))
+        _draw_lashes(image, outline, share * (1 - DARKEST - FOLLOWS * eyeball.line))
     elif eyeball.seen:
         _keep(image, source, outline)
 
 
-def _down(eyeball: Eyeball, open_by: float) -> float:
-    """0 where an eye is as open as in the source to 1 where its lid is down."""
-    return float(1 - ramp(open_by / max(eyeball.open, LEAST), COME_DOWN))
+def down(eyeball: Eyeball, which: int, target: np.ndarray, before: np.ndarray, head: float) -> float:
+    """0 where one of the EYES is as open as in the source, or was not seen there, to 1 where its lid is down. As for `show`."""
+    return float(eyeball.seen * (1 - ramp(_open_by(which, target, before, head) / max(eyeball.open, LEAST), COME_DOWN)))
+
+
+def _open_by(which: int, target: np.ndarray, before: np.ndarray, head: float) -> float:
+    """How far one of the EYES of the target is open, in head sizes."""
+    outer = list(OUTER_EYES)
+    grown = np.linalg.norm(np.diff(target[outer], axis=0)) / max(float(np.linalg.norm(np.diff(before[outer], axis=0))), 1e-6)
+    return opening(target[list(EYES[which][0]), :2]) / (head * max(float(grown), 1e-3))
 
 
 def opening(outline: np.ndarray) -> float:
@@ -251,11 +256,8 @@ def opening(outline: np.ndarray) -> float:
     return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
 
 
-def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, open_by: float, at: np.ndarray) -> None:
+def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, share: float, at: np.ndarray) -> None:
     """Lays the skin of a lid over what its edge, with its lashes, is stretched to where it comes down; changes `image`."""
-    share = _down(eyeball, open_by)
-    if share <= 0:
-        return
     lid = eyeball.lid()
     reach = np.array(lid.where.shape[::-1])
     low, high = (np.clip(outline.mean(0) + way * reach, 0, len(image)).astype(int) for way in (-1, 1))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..media.pixels import to_tensor
 from ..networks.codec import STRIDE
-from .heal import CELLS, SIDE, Feature, Healing, at_512, invert, mouth_opening
+from .heal import CELLS, Feature, Healing, Opening, at_512, invert
 from .inversion import Inversion, Losses, Step
 
 RATE = 0.01
@@ -47,9 +47,8 @@ def _losses(made: Tensor, wanted: Tensor, drift: Tensor) -> Losses:
     return Losses((made - wanted).abs().mean(), none, none, NEAR * drift.square().mean())
 
 
-def mouth_of(inversion: Inversion, landmarks: np.ndarray, side: int, healing: Healing) -> Feature:
-    """The window round the mouth out of an inversion of the whole square; landmarks (478, 3) in pixels of `side`."""
-    mouth = mouth_opening(landmarks * (SIDE / side))
-    columns, rows = (slice(c // STRIDE, c // STRIDE + CELLS) for c in mouth.corner)
+def window_of(inversion: Inversion, opening: Opening, healing: Healing) -> Feature:
+    """The window round what opens out of an inversion of the whole square."""
+    columns, rows = (slice(c // STRIDE, c // STRIDE + CELLS) for c in opening.corner)
     f, w = inversion.f[:, :, rows, columns].to(healing.like), inversion.codes.to(healing.like)
-    return Feature(f, w, mouth.corner, mouth.cells(mouth.corner, healing.like))
+    return Feature(f, w, opening.corner, opening.cells(opening.corner, healing.like))

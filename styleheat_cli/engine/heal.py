@@ -1,7 +1,7 @@
-"""The inside of a mouth that the source never showed: f warped at 64x64, calibrated, synthesised, laid between the lips.
+"""What the source never showed, the inside of a mouth, lids that come down: f warped at 64x64, calibrated, synthesised, laid into the picture.
 
-Only the cells round the mouth are computed: encoder, calibration and generator are convolutional, so a window of f gives
-the window of the picture.
+Only the cells round a mouth or an eye are computed: encoder, calibration and generator are convolutional, so a window of f
+gives the window of the picture.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..face.regions import INNER_LIP_GAP, INNER_LIPS, MOUTH_CORNERS
+from ..face.regions import INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
@@ -23,11 +23,13 @@ from .fill import drawn, ellipse, ramp
 from .mesh import GRID
 
 SIDE = 512  # pixels of the crop for which encoder and generator are made
-CELLS = 24  # side of the window round the mouth, in cells of f
+CELLS = 24  # side of the window round a mouth or an eye, in cells of f
 WINDOW = CELLS * STRIDE
 GROWN = 5  # pixels at 512: width of the brush by which the inside reaches under the lips' rim
 RIM = 1.3  # pixels at 512 of blur between the lips and what lies inside
 PARTED = (1.0, 3.0)  # pixels at 512 between the lips from which their inside is drawn, and wholly drawn
+LIDS = (0.62, 0.36, 0.06)  # eye widths: half axes of what an eye and its lids take up, and how far its middle lies above that of the corners
+SHADE, LIDS_RIM = 2.0, 2.5  # pixels at 512: blur that leaves light and shade of a lid, whose finer detail stays; blur of its border
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,21 @@ def invert(healing: Healing, image: np.ndarray) -> tuple[Tensor, Tensor]:
     return healing.encoder(to_tensor(at_512(image)[None]).to(healing.like))
 
 
-@torch.inference_mode()
 def invert_mouth(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> Feature:
     """The feature round the mouth of a crop (S, S, 3) uint8 whose landmarks (478, 3) are in its pixels."""
-    mouth = mouth_opening(landmarks * (SIDE / len(image)))
-    columns, rows = (slice(c, c + WINDOW) for c in mouth.corner)
-    f, w = healing.encoder(to_tensor(at_512(image)[None, rows, columns]).to(healing.like))
-    return Feature(f, w, mouth.corner, mouth.cells(mouth.corner, healing.like))
+    return inverted(healing, image, mouth_opening(landmarks * (SIDE / len(image))))
+
+
+@torch.inference_mode()
+def inverted(healing: Healing, image: np.ndarray, opening: Opening) -> Feature:
+    """The feature round what opens in a crop (S, S, 3) uint8."""
+    corner = opening.corner
+    f, w = healing.encoder(to_tensor(_window(at_512(image), corner)[None]).to(healing.like))
+    return Feature(f, w, corner, opening.cells(corner, healing.like))
+
+
+def _window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW]
 
 
 def at_512(image: np.ndarray) -> np.ndarray:
@@ -115,6 +125,34 @@ def heal(
     inside = drawn(outline - corner, (WINDOW, WINDOW))
     grown = cv2.dilate(inside, np.ones((GROWN, GROWN)))
     _lay(image, made, share * cv2.GaussianBlur(grown, (0, 0), RIM), corner, scale)
+
+
+@torch.inference_mode()
+def heal_lids(
+    healing: Healing, feature: Feature, image: np.ndarray, target: np.ndarray, source_at: np.ndarray, motion: np.ndarray, which: int,
+    share: float,
+) -> None:  # fmt: skip
+    """Gives the lids of one of the EYES the light and shade that they have in the calibrated f; their detail stays. As `heal`, in place.
+
+    share: how much of it, in [0, 1].
+    """
+    scale = SIDE / len(image)
+    eye = eye_opening(target * scale, which)
+    made = _synthesised(healing, feature, eye, source_at * scale, motion)
+    away = cv2.GaussianBlur(made.astype(np.float32) - _window(at_512(image), eye.corner), (0, 0), SHADE)
+    where = share * cv2.GaussianBlur(drawn(lids_outline(eye.outline) - eye.corner, (WINDOW, WINDOW)), (0, 0), LIDS_RIM)
+    low, high = (np.clip(np.round(each / scale).astype(int), 0, len(image)) for each in (eye.corner, eye.corner + WINDOW))
+    part = image[low[1] : high[1], low[0] : high[0]]
+    away = _in_picture(where[..., None] * away, eye.corner, scale, low, high)
+    part[:] = np.clip(part + away + 0.5, 0, 255).astype(np.uint8)
+
+
+def lids_outline(eye: np.ndarray) -> np.ndarray:
+    """(32, 2): what an eye and its lids take up, of its outline (16 or more, 2)."""
+    ends, (across, down, above) = eye[[0, len(LEFT_EYE) // 2]], LIDS
+    x, y = ends[1] - ends[0]
+    middle, width = ends.mean(0) + above * np.array([y, -x]), float(np.hypot(x, y))
+    return ellipse(*middle, across * width, down * width, np.arctan2(y, x))
 
 
 def parted(outline: np.ndarray) -> float:
@@ -175,10 +213,16 @@ def _lay(image: np.ndarray, made: np.ndarray, share: np.ndarray, corner: np.ndar
     low = np.floor((corner + [columns[0], rows[0]]) / scale).astype(int)
     high = np.ceil((corner + [columns[-1] + 1, rows[-1] + 1]) / scale).astype(int)
     low, high = np.clip(low - 1, 0, len(image)), np.clip(high + 1, 0, len(image))
-    to_window = np.array([[scale, 0, (low[0] + 0.5) * scale - corner[0] - 0.5],
-                          [0, scale, (low[1] + 0.5) * scale - corner[1] - 0.5]])  # fmt: skip
-    size, back = tuple(int(n) for n in high - low), cv2.WARP_INVERSE_MAP
-    made = cv2.warpAffine(made, to_window, size, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.warpAffine(share.astype(np.float32), to_window, size, flags=cv2.INTER_LINEAR | back)
+    made = _in_picture(made, corner, scale, low, high, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+    share = _in_picture(share.astype(np.float32), corner, scale, low, high)
     part = image[low[1] : high[1], low[0] : high[0]]
     part[:] = cv2.blendLinear(made, np.ascontiguousarray(part), share, 1 - share)
+
+
+def _in_picture(
+    layer: np.ndarray, corner: np.ndarray, scale: float, low: np.ndarray, high: np.ndarray, way: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_CONSTANT
+) -> np.ndarray:  # fmt: skip
+    """A window's layer, made at 512, at the pixels from `low` to `high` of a picture that is `scale` times as small."""
+    to_window = np.array([[scale, 0, (low[0] + 0.5) * scale - corner[0] - 0.5],
+                          [0, scale, (low[1] + 0.5) * scale - corner[1] - 0.5]])  # fmt: skip
+    return cv2.warpAffine(layer, to_window, tuple(int(n) for n in high - low), flags=way | cv2.WARP_INVERSE_MAP, borderMode=beyond)

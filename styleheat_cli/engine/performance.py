@@ -23,8 +23,9 @@ from ..progress import Progress, silent
 from ..shot import ANGLES, POINTS, TRANSLATION, FaceTrack, Frame, MotionTrack, Shot
 from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
 from .dental import teeth_of
-from .fitting import encoded, fitted, mouth_of
-from .heal import SIDE, Feature, heal, invert_mouth
+from .eyes import down
+from .fitting import encoded, fitted, window_of
+from .heal import SIDE, Feature, Opening, eye_opening, heal, heal_lids, inverted, mouth_opening
 from .inversion import Inversion
 from .inverting import told
 from .mesh import Way, target_mesh, unfolded
@@ -57,7 +58,8 @@ class Stage:
     frame: Frame
     crop: np.ndarray  # [2 3] frame pixels -> unit square
     plate: Plate
-    feature: Feature
+    feature: Feature  # round the mouth
+    eyes: Callable[[int], Feature]  # ... and round each of the EYES: made when its lid comes down
     angles: np.ndarray  # [3] radians: its own pose
     still: np.ndarray  # [478 3] canonical: its landmarks as they are
     leftover: np.ndarray  # [478 3] canonical: what neither identity, expression nor pose explains of them
@@ -110,7 +112,7 @@ class Performer:
         for row in rows:
             if shot.looks(row) != looks:
                 looks, canvas = shot.looks(row), canvas or canvas_of(self.engine, stage)
-                dressed = with_looks(self.engine, stage, canvas, looks, inverted=shot.inversion is not None)
+                dressed = with_looks(self.engine, stage, canvas, looks, given=shot.inversion is not None)
             target = target_of(self.engine, shot, dressed, row)
             yield row, dressed, target, warped(dressed.plate, target, self.engine.triangles)
 
@@ -156,13 +158,22 @@ def make_stage(
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
-    if shot.inversion is None:
-        feature = invert_mouth(engine.healing, image, landmarks)
-    else:
-        feature = mouth_of(shot.inversion, landmarks, side, engine.healing)
+    seen_by = features_of(engine, image, landmarks, shot.inversion)
     teeth = teeth_of(plate) if before is None else before.teeth
     memory = Memory() if before is None else before.memory
-    return Stage(frame, crop, plate, feature, fit.angles[0], seen, seen - explained, teeth, memory=memory)
+    return Stage(frame, crop, plate, *seen_by, fit.angles[0], seen, seen - explained, teeth, memory=memory)
+
+
+def features_of(
+    engine: Engine, image: np.ndarray, landmarks: np.ndarray, inversion: Inversion | None = None
+) -> tuple[Feature, Callable[[int], Feature]]:
+    """What a crop (S, S, 3) shows round its mouth, and when asked round each of the EYES, of the inversion where one is given."""
+    points = landmarks * (SIDE / len(image))
+
+    def of(opening: Opening) -> Feature:
+        return inverted(engine.healing, image, opening) if inversion is None else window_of(inversion, opening, engine.healing)
+
+    return of(mouth_opening(points)), cache(lambda which: of(eye_opening(points, which)))
 
 
 def canvas_of(engine: Engine, stage: Stage) -> Canvas:
@@ -171,14 +182,14 @@ def canvas_of(engine: Engine, stage: Stage) -> Canvas:
 
 
 def with_looks(
-    engine: Engine, stage: Stage, canvas: Canvas, looks: Mapping[str | Path, float], inverted: bool = False
+    engine: Engine, stage: Stage, canvas: Canvas, looks: Mapping[str | Path, float], given: bool = False
 ) -> Stage:
-    """The stage with the face on its canvas edited in these directions; `inverted`: the mouth's feature was given and stays."""
+    """The stage with the face on its canvas edited in these directions; `given`: its features were given by an inversion and stay."""
     if not looks:
         return stage
     image, painted, change = edited(canvas, looks)
-    feature = stage.feature if inverted else invert_mouth(engine.healing, image, stage.plate.landmarks)
-    return replace(stage, plate=repainted(stage.plate, image), feature=feature, change=change, painted=cv2.dilate(painted, AROUND))
+    feature, eyes = (stage.feature, stage.eyes) if given else features_of(engine, image, stage.plate.landmarks)
+    return replace(stage, plate=repainted(stage.plate, image), feature=feature, eyes=eyes, change=change, painted=cv2.dilate(painted, AROUND))
 
 
 def carried_over(before: Stage, crop: np.ndarray, side: int) -> np.ndarray:
@@ -226,15 +237,24 @@ def picture(engine: Engine, shot: Shot, stage: Stage, row: int) -> tuple[np.ndar
 
 
 def finished(engine: Engine, shot: Shot, stage: Stage, row: int, target: np.ndarray, made: Warped) -> tuple[np.ndarray, np.ndarray]:
-    """The same from its mesh (N, 3) and what the flow made of it: with the inside of a mouth."""
+    """The same from its mesh (N, 3) and what the flow made of it: with lids that come down and the inside of a mouth."""
     expression = stage.change.added_to(shot.motion.expression[row])
     motion = np.concatenate([expression, shot.motion.angles[row]]).astype(np.float32)
     if "calibration" not in engine.without:
+        _heal_eyes(engine, stage, target, made, motion)
         heal(engine.healing, stage.feature, made.image, target, made.source_at, motion)
         show(stage.teeth, made.image, target, place_of(shot, stage, row), stage.plate.landmarks)
     if "detail" in engine.without:
         made.image[:] = without_detail(engine, made.image)
     return made.image, made.changed if stage.painted is None else np.maximum(made.changed, stage.painted)
+
+
+def _heal_eyes(engine: Engine, stage: Stage, target: np.ndarray, made: Warped, motion: np.ndarray) -> None:
+    plate = stage.plate
+    for which, eyeball in enumerate(plate.eyeballs):
+        share = 0.0 if eyeball is None else down(eyeball, which, target, plate.vertices, plate.place[0])
+        if share > 0:
+            heal_lids(engine.healing, stage.eyes(which), made.image, target, made.source_at, motion, which, share)
 
 
 def without_detail(engine: Engine, image: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     identity,
     jitter,
     landmarks,
+    lids,
     lpips,
     mouth,
     pose,

@@ -12,7 +12,7 @@ from .report import ARROWS, number
 SHOWN = {
     "same-id": (
         "psnr", "ssim", "lpips-alex", "fid", "csim", "aed", "apd", "f-lmd", "m-lmd", "cpbd", "sharpness", "shake",
-        "mouth-opening-corr", "mouth-width-gain",
+        "mouth-opening-corr", "mouth-width-gain", "lids",
     ),
     "cross-id": (
         "fid", "csim", "aed", "apd", "yaw-corr", "yaw-gain", "pitch-corr", "pitch-gain", "roll-corr", "roll-gain", "shake",
@@ -35,7 +35,7 @@ SHOWN = {
         "pucker-over-others", "brows_up-over-others", "brows_down-over-others", "blink_left-over-others", "blink_right-over-others",
         "squint-over-others", "gaze_x-over-others", "gaze_y-over-others",
     ),
-    "ablation": ("psnr", "ssim", "f-lmd", "m-lmd", "sharpness", "shake", "jitter", "mouth-opening-corr"),
+    "ablation": ("psnr", "ssim", "f-lmd", "m-lmd", "sharpness", "shake", "jitter", "mouth-opening-corr", "lids"),
     "inversion": ("psnr", "ssim", "psnr-without-detail", "ssim-without-detail"),
 }  # fmt: skip
 """Columns of each task's table, by the metrics' names without protocol, `:real` for the same on real pictures; all others are in

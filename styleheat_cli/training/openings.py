@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.eyes import EYES, opening
-from ..engine.fill import drawn, ellipse
-from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, mouth_opening
+from ..engine.fill import drawn
+from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, lids_outline, mouth_opening
 from ..engine.mesh import GRID, backward_map, source_mesh, target_mesh, triangles
 from ..engine.performance import into_crop
 from ..face.morphable import Fit, Morphable, fit, rotation
@@ -25,7 +25,6 @@ FLOW = WINDOW * GRID // SIDE  # side of the window in cells of the flow's raster
 OUTLINE = len(INNER_LIPS)  # points of an outline; an eye's last one is repeated
 EYES_A_MOUTH = 0.5  # pairs of eyes for each pair of mouths
 ASIDE = 0.7  # width of a far eye against the near one's under which it tells nothing
-LIDS = (0.62, 0.36, 0.06)  # eye widths: half axes of what an eye and its lids take up, and how far its middle lies above that of the corners
 FIELDS = ("source", "target", "flow", "source_outline", "target_outline", "source_iris", "target_iris", "motion")
 
 
@@ -165,11 +164,8 @@ def _inside(places: np.ndarray, corner: np.ndarray) -> np.ndarray:
 
 def drawn_lids(outlines: np.ndarray, irises: np.ndarray, side: int) -> np.ndarray:
     """(N, side, side) in [0, 1]: where eyes and their lids are; of a mouth nothing."""
-    out, (across, down, above) = np.zeros((len(outlines), side, side), np.float32), LIDS
+    out = np.zeros((len(outlines), side, side), np.float32)
     for mask, outline, iris in zip(out, outlines, irises, strict=True):
         if iris[2]:
-            ends = outline[[0, len(EYES[0][0]) // 2]]
-            x, y = ends[1] - ends[0]
-            middle, width = ends.mean(0) + above * np.array([y, -x]), float(np.hypot(x, y))
-            mask[:] = drawn(side / WINDOW * ellipse(*middle, across * width, down * width, np.arctan2(y, x)), (side, side))
+            mask[:] = drawn(side / WINDOW * lids_outline(outline), (side, side))
     return out

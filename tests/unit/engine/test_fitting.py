@@ -1,13 +1,14 @@
 """The embedded family's inversion: fitting comes nearer, stops when it is dry, and serves as the encoder's does."""
 
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from styleheat_cli.engine.fitting import encoded, fitted, mouth_of
-from styleheat_cli.engine.heal import invert_mouth
+from styleheat_cli.engine.fitting import encoded, fitted, window_of
+from styleheat_cli.engine.heal import eye_opening, inverted, mouth_opening
 from styleheat_cli.engine.inversion import Step
 from styleheat_cli.engine.inverting import told
 from styleheat_cli.media.pixels import to_images
@@ -33,10 +34,11 @@ def test_it_ends_where_it_no_longer_gets_better(caplog):
     assert dry == 21 and "stopped after 21 of 5000" in caplog.text and steps == list(range(1, 22))
 
 
-def test_the_mouths_window_of_a_whole_inversion_is_that_of_the_window(engine, astronaut):
-    image, landmarks = astronaut
-    whole = mouth_of(encoded(engine.healing, image), landmarks, len(image), engine.healing)
-    window = invert_mouth(engine.healing, image, landmarks)
+@pytest.mark.parametrize("of", [mouth_opening, partial(eye_opening, which=0), partial(eye_opening, which=1)])
+def test_a_window_of_a_whole_inversion_is_that_of_the_window(engine, astronaut, of):
+    image, opening = astronaut[0], of(astronaut[1])
+    whole = window_of(encoded(engine.healing, image), opening, engine.healing)
+    window = inverted(engine.healing, image, opening)
     inside = np.s_[:, :, 4:-4, 4:-4]  # at its rim the window lacks what lies round it
     assert np.array_equal(whole.corner, window.corner) and torch.equal(whole.opening, window.opening)
     assert torch.allclose(whole.f[inside], window.f[inside], atol=1e-4)
