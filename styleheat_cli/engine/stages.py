@@ -12,7 +12,7 @@ from ..face.align import crop_image, paste
 from ..face.landmarks import Landmarker, region_of
 from ..face.morphable import fit_frames
 from ..shot import Frame, Shot
-from .heal import heal, invert_mouth
+from .heal import heal, heal_lids, invert_mouth
 from .performance import make_stage, picture, place_of, response_of, rim, target_of
 from .plate import make_plate
 from .retarget import opening_rows
@@ -48,6 +48,8 @@ def stage_seconds(engine: Engine, shot: Shot, frame: Frame, side: int, count: in
     yield "flow and warp", _mean(rows, lambda row: warped(plate, targets[row], engine.triangles))
     yield "calibration and synthesis", _mean(rows, lambda row: heal(
         engine.healing, stage.feature, image, parted, made[0].source_at, moving))  # fmt: skip
+    yield "a lid that comes down", _mean(rows, lambda row: heal_lids(
+        engine.healing, stage.eyes(0), image, parted, made[0].source_at, moving, 0, 1.0))  # fmt: skip
     yield "teeth", _mean(rows, lambda row: show(stage.teeth, image, parted, place_of(shot, stage, widest), plate.landmarks))
     yield "paste back", _mean(rows, lambda row: paste(frame.image, image, changed * rim(side), stage.crop))
 

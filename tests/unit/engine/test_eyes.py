@@ -2,15 +2,23 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, LINE, _draw_lashes, eyeball_of, opening, show, wider
 from styleheat_cli.engine.fill import drawn
-from styleheat_cli.engine.plate import repainted, with_open_eyes
+from styleheat_cli.engine.heal import eye_opening, heal_lids, inverted, lids_outline
+from styleheat_cli.engine.mesh import target_mesh
+from styleheat_cli.engine.performance import into_crop
+from styleheat_cli.engine.plate import make_plate, repainted, with_open_eyes
 from styleheat_cli.engine.retarget import opening_rows
 from styleheat_cli.engine.synthesis import warped
-from styleheat_cli.face.morphable import openings
+from styleheat_cli.face.align import crop_image, square, transform
+from styleheat_cli.face.landmarks import Landmarker
+from styleheat_cli.face.morphable import fit, openings, rotation
+from styleheat_cli.media.reader import frames, probe
+from styleheat_cli.metrics.lids import shut_eye
 
 from .test_pictures import target as mesh
 
@@ -149,6 +157,50 @@ def test_lashes_of_a_shut_eye_are_the_darker_the_darker_those_of_the_open_one_ar
         darkest.append([image[drawn(target[list(ring), :2], image.shape[:2]) > 0].mean() for ring, _iris in EYES])
     assert (np.subtract(*darkest[::-1]) > 15).all()
     assert all(0.2 < ball.line < 0.7 for ball in plate.eyeballs)
+
+
+def healed(engine, plate, target, made, which, share=1.0):
+    """A copy of a warped picture with the lids of one eye healed."""
+    image = made.image.copy()
+    feature = inverted(engine.healing, plate.image, eye_opening(plate.landmarks * (SIDE / plate.side), which))
+    heal_lids(engine.healing, feature, image, target, made.source_at, np.zeros(67, np.float32), which, share)
+    return image
+
+
+@pytest.mark.parametrize("side", [256, 512, 768])
+def test_a_healed_lid_changes_in_light_and_shade_and_nothing_round_it_does(engine, model, astronaut, side):
+    scale = side / SIDE
+    image, landmarks = cv2.resize(astronaut[0], (side, side), interpolation=cv2.INTER_CUBIC), astronaut[1] * scale
+    fitted = fit(model, landmarks[None])
+    plate = make_plate(model, image, landmarks, fitted)
+    target = mesh(model, plate, fitted, closing(model, fitted))
+    made = warped(plate, target, engine.triangles)
+    assert (healed(engine, plate, target, made, 0, share=0.0) == made.image).all()
+    changed = healed(engine, plate, target, made, 0).astype(float) - made.image
+    outline = lids_outline(target[list(EYES[0][0]), :2])
+    middle, far = outline.mean(0), np.indices((side, side))[::-1] + 0.5
+    away = np.hypot(*(far - middle[:, None, None])) / np.ptp(outline[:, 0])
+    assert np.abs(changed[away < 0.3]).mean() > 2 and np.abs(changed[away > 0.75]).max() == 0
+    fine = changed - cv2.GaussianBlur(changed, (0, 0), scale)
+    assert fine[away < 0.4].std() < 0.35 * changed[away < 0.4].std(), "what is finer stays"
+
+
+def test_a_shut_eye_is_nearer_to_the_real_one_with_its_lid_healed(engine, model, shared):
+    """Of a person whom no training saw: the eyes of one frame shut as they are in another."""
+    shots = {frame.index: frame.image for frame in frames(probe(shared / "data/videos/vidtimit_fadg0_sa1.mp4")) if frame.index in (74, 116)}
+    with Landmarker() as landmarker:
+        points = {row: landmarker.find(image)[0].astype(np.float64) for row, image in shots.items()}
+    crop = transform(square(points[116])).astype(np.float64)
+    faces = {row: into_crop(found, crop, SIDE) for row, found in points.items()}
+    both = fit(model, np.stack([faces[116], faces[74]]))
+    places = [(float(both.scale[i]), rotation(both.angles[i]), both.shift[i]) for i in (0, 1)]
+    own = replace(both, expression=both.expression[:1], angles=both.angles[:1], scale=both.scale[:1], shift=both.shift[:1])
+    plate = make_plate(model, crop_image(shots[116], crop, SIDE), faces[116], own)
+    target = target_mesh(plate.vertices, faces[74], *places)
+    made, real = warped(plate, target, engine.triangles), crop_image(shots[74], crop, SIDE)
+    for which, (ring, _iris) in enumerate(EYES):
+        before, after = (shut_eye(image, real, faces[74][list(ring), :2]) for image in (made.image, healed(engine, plate, target, made, which)))
+        assert after < 0.9 * before
 
 
 def test_the_eyes_of_an_earlier_frame_are_under_the_lids_of_this_one(engine, model, plate, fitted):
