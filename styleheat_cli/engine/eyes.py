@@ -34,6 +34,7 @@ DARKEST, FOLLOWS = 0.19, 0.38  # brightness of that against the skin (least squa
 USUAL_LINE = 0.55  # brightness of an open eye's line against the skin, where it is not seen
 LOOKED, ALONG = (-0.05, 0.2), (0.25, 0.75)  # eye widths over the upper lid's edge, and shares of its length, in which that line is looked for
 THINNEST = 0.4  # share of their thickness in the middle that lashes have near the corners
+FALL, RAISED = (0.1, 0.3), 0.2  # shares of the source's opening from which lashes rise, and from which they are raised; share of their thickness then
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 
@@ -233,7 +234,8 @@ def show(
     moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
     if moved > RESTS * len(image) / 512:
         _look(image, eyeball, outline, target[iris[0], :2], open_by)
-        _draw_lashes(image, outline, share * (1 - DARKEST - FOLLOWS * eyeball.line))
+        thick = 1 - (1 - RAISED) * float(ramp(open_by / max(eyeball.open, LEAST), FALL))
+        _draw_lashes(image, outline, share * (1 - DARKEST - FOLLOWS * eyeball.line), thick)
     elif eyeball.seen:
         _keep(image, source, outline)
 
@@ -310,8 +312,9 @@ def _under_lid(eye: np.ndarray, inside: np.ndarray, fall: float) -> np.ndarray:
     return np.round(eye * (1 - SHADE * (1 - lit))[..., None]).astype(np.uint8)
 
 
-def _draw_lashes(image: np.ndarray, outline: np.ndarray, dark: float) -> None:
-    """Draws the lashes of a lid that comes down; changes `image`. dark: by how much they darken it where they are darkest."""
+def _draw_lashes(image: np.ndarray, outline: np.ndarray, dark: float, thickness: float = 1.0) -> None:
+    """Draws the lashes of a lid that comes down; changes `image`. dark: by how much they darken it where they are darkest; thickness:
+    against that of a shut eye's."""
     a, b = outline[[0, len(outline) // 2]]
     width, edge = float(np.linalg.norm(b - a)), _upper(outline)
     reach = -LINE[0, 0] * width
@@ -325,7 +328,7 @@ def _draw_lashes(image: np.ndarray, outline: np.ndarray, dark: float) -> None:
     places = (edge - a) @ way.T
     over = up - np.interp(along, places[:, 0], places[:, 1])
     thick = np.sqrt(np.clip(4 * along * (1 - along), 0, 1))
-    share = np.interp(over / np.maximum(thick, THINNEST), *LINE) * np.minimum(thick / THINNEST, 1)
+    share = np.interp(over / (thickness * np.maximum(thick, THINNEST)), *LINE) * np.minimum(thick / THINNEST, 1)
     part = image[low[1] : high[1], low[0] : high[0]]
     part[:] = np.round(part * (1 - dark * share)[..., None]).astype(np.uint8)
 
