@@ -51,22 +51,29 @@ def _around(times: np.ndarray, openness: np.ndarray) -> np.ndarray:
     return np.array([min(openness[first[i] : i + 1].max(), openness[i : last[i] + 1].max()) for i in at])
 
 
-def matched(own: np.ndarray, real: np.ndarray) -> int:
-    """How many of the real times have an own one within 0.15 s, each used once, the nearest first."""
-    apart = np.abs(own[:, None] - real[None])
-    count = 0
+def matched(own: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Which of the own times (K,) belong to a real one within 0.15 s, each used once, the nearest first: (K,) bool."""
+    apart, found = np.abs(own[:, None] - real[None]), np.zeros(len(own), bool)
     while apart.size and apart.min() <= TOLERANCE_S:
         i, j = np.unravel_index(apart.argmin(), apart.shape)
-        apart[i], apart[:, j] = np.inf, np.inf
-        count += 1
-    return count
+        apart[i], apart[:, j], found[i] = np.inf, np.inf, True
+    return found
+
+
+def open_at(at: np.ndarray, times: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """(K,) bool: whether eyes stay open, within 0.15 s of some times, against the clip's own open eye: half shut they may close."""
+    least = CLOSED * np.percentile(openness, 80) if len(openness) else 0.0
+    apart = np.abs(times - at[:, None])
+    near = apart <= np.maximum(apart.min(1, keepdims=True), TOLERANCE_S) if len(at) else apart > 0
+    return np.array([openness[rows].min() >= least for rows in near], bool)
 
 
 @metric(
     "blinks",
     better="higher",
     protocol="mesh",
-    says="share of the driver's blinks that are made within 0.15 s, and how many are made that the driver has not",
+    says="share of the driver's blinks that are made within 0.15 s, and how many are made while the driver's eyes are open (a lid that comes "
+    "down further from a half shut eye is not invented)",
     needs="driving faces",
 )
 class Blinks:
@@ -87,11 +94,12 @@ class Blinks:
     def readings(self) -> list[Reading]:
         times, own, driver = self.pairs.arrays()
         made, real = blink_times(times, own), blink_times(times, driver)
-        both = matched(made, real)
-        found, extra = (f"blinks-{what}[{self.spec.protocol}]" for what in ("found", "invented"))
+        found = matched(made, real)
+        invented = ~found & open_at(made, times, driver)
+        names = [f"blinks-{what}[{self.spec.protocol}]" for what in ("found", "invented")]
         if len(real):
-            first = replace(blank(self.spec, "", found), value=both / len(real), samples=len(real), of="blinks")
+            first = replace(blank(self.spec, "", names[0]), value=found.sum() / len(real), samples=len(real), of="blinks")
         else:
-            first = blank(self.spec, "the driver does not blink", found)
-        rest = replace(blank(self.spec, "", extra), value=float(len(made) - both), better="lower", samples=len(times))
+            first = blank(self.spec, "the driver does not blink", names[0])
+        rest = replace(blank(self.spec, "", names[1]), value=float(invented.sum()), better="lower", samples=len(times))
         return [first, rest]

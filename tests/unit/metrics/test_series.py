@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from styleheat_cli.metrics.blinks import blink_times, matched
+from styleheat_cli.metrics.blinks import blink_times, matched, open_at
 from styleheat_cli.metrics.mouth import MouthWidth
 from styleheat_cli.metrics.series import Pairs, correlation, gain, in_step, lag
 from styleheat_cli.metrics.speech import Level, level_of
@@ -59,8 +59,16 @@ def test_blinks_are_short_dips_and_each_is_matched_once():
     openness[60:120] = 0.05  # two seconds shut: not a blink
     openness[140:143] = 0.1  # a blink at 4.7 s
     assert blink_times(TIMES, openness) == pytest.approx([1.05, 4.7])
-    assert matched(np.array([1.0, 1.1]), np.array([1.05])) == 1
+    assert matched(np.array([1.0, 1.1]), np.array([1.05])).sum() == 1
     assert matched(np.array([1.0, 4.9]), np.array([1.05, 4.7])) == 1
+
+
+def test_a_blink_counts_as_invented_only_while_the_drivers_eyes_are_open():
+    openness = np.full(len(TIMES), 0.3)
+    openness[30:34], openness[60:120] = 0.05, 0.15
+    at = np.array([0.2, TIMES[32], TIMES[90], TIMES[140]])
+    assert open_at(at, TIMES, openness).tolist() == [True, False, False, True]
+    assert open_at(np.zeros(0), TIMES, openness).shape == (0,)
 
 
 def test_half_closed_eyes_that_tremble_do_not_blink():
