@@ -28,9 +28,10 @@ LEAST = 0.02  # head sizes that an eye counts as open at least
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 SHUT = 1.0  # pixels at 512 between lids up to which no eyeball is seen
 LINE = np.array([[-0.25, -0.21, -0.17, -0.13, -0.09, -0.05, -0.01, 0.03, 0.07, 0.11, 0.15, 0.19],
-                 [0.0, 0.10, 0.24, 0.49, 0.72, 0.94, 1.0, 0.74, 0.44, 0.22, 0.09, 0.0]])  # fmt: skip
-"""How dark the lashes of a shut eye are, as shares of the darkest, by eye widths over the line of the lids (mean of 575 shut eyes)."""
-DARKEST, FOLLOWS = 0.19, 0.38  # brightness of that against the skin (least squares over those eyes): of black lashes, and by how much it follows the open eye's
+                 [0.0, 0.12, 0.31, 0.56, 0.81, 1.0, 0.98, 0.68, 0.35, 0.15, 0.05, 0.0]])  # fmt: skip
+"""How dark the lashes of a shut eye are, as shares of the darkest, by eye widths over the upper lid's edge (mean of 575 eyes;
+`styleheat train calibration` measures it)."""
+DARKEST, FOLLOWS = 0.2, 0.38  # brightness of that against the skin (least squares over those eyes): of black lashes, and by how much it follows the open eye's
 USUAL_LINE = 0.55  # brightness of an open eye's line against the skin, where it is not seen
 LOOKED, ALONG = (-0.05, 0.2), (0.25, 0.75)  # eye widths over the upper lid's edge, and shares of its length, in which that line is looked for
 THINNEST = 0.4  # share of their thickness in the middle that lashes have near the corners
@@ -98,7 +99,7 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float
     relied = own * ramp(open_by, READ) * ramp(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
-    line = _line_of(image, outline) if seen else USUAL_LINE
+    line = line_of(image, outline) if seen else USUAL_LINE
     return Eyeball(spread, likely, lid_of(image, outline), corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen, line)
 
 
@@ -107,15 +108,19 @@ def _upper(outline: np.ndarray) -> np.ndarray:
     return np.vstack([outline[:1], outline[: len(outline) // 2 - 1 : -1]])
 
 
-def _line_of(image: np.ndarray, outline: np.ndarray) -> float:
+def line_of(image: np.ndarray, outline: np.ndarray) -> float:
     """Brightness of the darkest line along an open eye's upper lid against that of the skin over it."""
+    seen = brightness_over(image, outline, np.r_[np.linspace(*LOOKED, 12), np.linspace(0.35, 0.45, 4)])
+    return float(np.clip(seen[:12].min() / max(float(np.median(seen[12:])), 1.0), 0, 1))
+
+
+def brightness_over(image: np.ndarray, outline: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """(K,) mean brightness along the middle of an eye's upper lid, so many eye widths (K,) over its edge; outline (16, 2) in pixels."""
     edge, ends = _upper(outline), outline[[0, len(outline) // 2]]
     x, y = ends[1] - ends[0]
-    shares, over = np.linspace(*ALONG, 21), np.r_[np.linspace(*LOOKED, 12), np.linspace(0.35, 0.45, 4)]
-    along = np.stack([np.interp(shares, np.linspace(0, 1, len(edge)), edge[:, axis]) for axis in (0, 1)], -1)
+    along = np.stack([np.interp(np.linspace(*ALONG, 21), np.linspace(0, 1, len(edge)), edge[:, axis]) for axis in (0, 1)], -1)
     at = (along + over[:, None, None] * np.array([y, -x]) - 0.5).astype(np.float32)
-    seen = cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean((1, 2))
-    return float(np.clip(seen[:12].min() / max(float(np.median(seen[12:])), 1.0), 0, 1))
+    return cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean((1, 2))
 
 
 def lid_of(image: np.ndarray, outline: np.ndarray) -> Callable[[], Lid]:

@@ -22,6 +22,7 @@ from . import attributes, life, lips, loop, speech
 from .calibration import CalibrationJob, Critic
 from .codec import CodecJob, pictures
 from .deep3d import bridge, pairs_of, placement
+from .lashes import lashes
 from .material import material, tracked
 from .morphable import Settings, train
 from .openings import Openings, opening_pairs
@@ -99,7 +100,7 @@ def train_calibration(job: TrainCalibration, engine: Engine, progress: Progress)
     also = {"critic": critic, "critic_optimiser": against}
     schedule = loop.Schedule(job.steps, job.rate)
     loop.run(step, parts, optimiser, schedule, job.work / "calibration", also=also, samples=step.samples, progress=progress)
-    return {"row": _save(job, parts)}
+    return {**lashes(openings), "row": _save(job, parts)}
 
 
 def train_speech(job: TrainSpeech, engine: Engine, progress: Progress) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from PIL import Image
 from torch import nn
 
 from styleheat_cli.engine import Engine
+from styleheat_cli.engine.eyes import LINE, _draw_lashes
+from styleheat_cli.engine.fill import drawn
 from styleheat_cli.engine.heal import WINDOW, drawn_openings
 from styleheat_cli.errors import MachineError
 from styleheat_cli.face.align_published import FACE_SCALE
@@ -21,6 +24,7 @@ from styleheat_cli.training.calibration import CalibrationJob, Critic, perceptua
 from styleheat_cli.training.codec import CodecJob
 from styleheat_cli.training.deep3d import Alignment, Pairs, bridge, placement
 from styleheat_cli.training.jobs import start_from
+from styleheat_cli.training.lashes import lashes
 from styleheat_cli.training.morphable import Settings, train
 from styleheat_cli.training.openings import FLOW, Openings, drawn_lids
 
@@ -222,6 +226,32 @@ def test_what_opens_is_drawn_with_its_iris_inside(openings):
     assert (irises <= opened).all() and irises[:2].max() == 0 and irises[2, 50, 47] == 1 and irises[2, 50, 32] == 0
     lids = drawn_lids(openings.source_outline, openings.source_iris, 96)
     assert lids[:2].max() == 0 and (lids[2:] >= opened[2:] - 1e-6)[..., 5:-5].all()
+
+
+def bow(height):
+    """An eye of 100 pixels, so many pixels high, its upper lid as much over the line of the corners as the lower one under it."""
+    x = np.linspace(-50, 50, 9)
+    y = height / 2 * (1 - (x / 50) ** 2)
+    points = 96 + np.concatenate([np.stack([x, y], -1), np.stack([x, -y], -1)[-2:0:-1]])
+    return np.concatenate([points, np.repeat(points[-1:], 4, 0)]).astype(np.float32)
+
+
+def test_lashes_that_were_drawn_are_measured_as_they_were_drawn():
+    """Each eye's lashes, when shut, are as dark as 0.3 and half the line that it has when open."""
+    lines = np.linspace(0.2, 0.8, 24)
+    before, after = np.full((2, 24, WINDOW, WINDOW, 3), 200, np.uint8)
+    for source, target, line in zip(before, after, lines, strict=True):
+        band = box(40, 72, 152, 84)
+        source[drawn(band, (WINDOW, WINDOW)) > 0.5] = round(200 * line)
+        _draw_lashes(target, bow(0.5)[:16], 1 - (0.3 + 0.5 * line))
+    iris = np.tile(np.float32([96, 96, 20]), (24, 1))
+    shape = {"flow": np.zeros((24, FLOW, FLOW, 2), np.float16), "motion": np.zeros((24, 67), np.float32)}
+    openings = Openings(before, after, shape["flow"], np.stack([bow(40)] * 24), np.stack([bow(0.5)] * 24), iris, iris, shape["motion"])
+    found = lashes(openings)
+    assert found["lashes_eyes"] == 24 and found["lashes_line"] == pytest.approx(LINE[1], abs=0.06)
+    assert found["lashes_darkest"] == pytest.approx(0.3, abs=0.04) and found["lashes_follow"] == pytest.approx(0.5, abs=0.05)
+    awake = replace(openings, target_outline=openings.source_outline)
+    assert lashes(awake) == {}, "none of these eyes shuts"
 
 
 def test_the_perceptual_judge_sees_what_is_weighed_and_light_less_than_form():
