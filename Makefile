@@ -5,7 +5,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 OUT       ?= out
 PYTEST    ?=
-# Test files side by side, one for each core.
+# Test files side by side, one for each of up to four processors.
 WORKERS   ?= -n logical --maxprocesses 4 --dist loadfile
 # Clips and portraits to train on and to measure with; they are no part of this repository.
 DATA      ?= $(or $(STYLEHEAT_SHARED),../shared)/data

@@ -16,6 +16,7 @@ import numpy as np
 from ..face.landmarks import OUTER_EYES
 from ..face.regions import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from .fill import blended, drawn, filled, ramp
+from .lashes import draw_lashes, line_of
 
 EYES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 REACH = 1.3  # side of an eyeball's patch in eye widths
@@ -27,15 +28,6 @@ FARTHER = (0.015, 0.065)  # head sizes by which an opening exceeds the photo's u
 LEAST = 0.02  # head sizes that an eye counts as open at least
 RESTS = 0.35  # pixels at 512 up to which an eye counts as the source's own and is not drawn anew
 SHUT = 1.0  # pixels at 512 between lids up to which no eyeball is seen
-LINE = np.array([[-0.25, -0.21, -0.17, -0.13, -0.09, -0.05, -0.01, 0.03, 0.07, 0.11, 0.15, 0.19],
-                 [0.0, 0.12, 0.31, 0.56, 0.81, 1.0, 0.98, 0.68, 0.35, 0.15, 0.05, 0.0]])  # fmt: skip
-"""How dark the lashes of a shut eye are, as shares of the darkest, by eye widths over the upper lid's edge (mean of 575 eyes;
-`styleheat train calibration` measures it)."""
-DARKEST, FOLLOWS = 0.2, 0.38  # brightness of that against the skin (least squares over those eyes): of black lashes, and by how much it follows the open eye's
-USUAL_LINE = 0.55  # brightness of an open eye's line against the skin, where it is not seen
-LOOKED, ALONG = (-0.05, 0.2), (0.25, 0.75)  # eye widths over the upper lid's edge, and shares of its length, in which that line is looked for
-THINNEST = 0.4  # share of their thickness in the middle that lashes have near the corners
-FALL, RAISED = (0.1, 0.3), 0.2  # shares of the source's opening from which lashes rise, and from which they are raised; share of their thickness then
 LID_EDGE = 0.8  # pixels at 512 of blur at the rim of an eye opening
 SOFTNESS = (0.6, 6.0)  # pixels, from a picture that is as sharp as its pixels
 
@@ -76,7 +68,7 @@ class Eyeball:
     ends: np.ndarray  # [2 2]: the points of the eye's two corners
     open: float
     seen: bool
-    line: float = USUAL_LINE  # brightness of the line of its lashes against the skin
+    line: float  # brightness of the line of its lashes against the skin
 
 
 def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float) -> Eyeball | None:
@@ -99,28 +91,8 @@ def eyeball_of(image: np.ndarray, landmarks: np.ndarray, which: int, head: float
     relied = own * ramp(open_by, READ) * ramp(bright, LIT)
     likely = cache(partial(_made_up, image, landmarks, outline, landmarks[iris[0], :2], corner, relied, white))
     spread = blended(patch, filled(patch, inside), 1 - own) if seen else patch
-    line = line_of(image, outline) if seen else USUAL_LINE
-    return Eyeball(spread, likely, lid_of(image, outline), corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen, line)
-
-
-def _upper(outline: np.ndarray) -> np.ndarray:
-    """(9, 2): the edge of the upper lid of an outline (16, 2), corner to corner."""
-    return np.vstack([outline[:1], outline[: len(outline) // 2 - 1 : -1]])
-
-
-def line_of(image: np.ndarray, outline: np.ndarray) -> float:
-    """Brightness of the darkest line along an open eye's upper lid against that of the skin over it."""
-    seen = brightness_over(image, outline, np.r_[np.linspace(*LOOKED, 12), np.linspace(0.35, 0.45, 4)])
-    return float(np.clip(seen[:12].min() / max(float(np.median(seen[12:])), 1.0), 0, 1))
-
-
-def brightness_over(image: np.ndarray, outline: np.ndarray, over: np.ndarray) -> np.ndarray:
-    """(K,) mean brightness along the middle of an eye's upper lid, so many eye widths (K,) over its edge; outline (16, 2) in pixels."""
-    edge, ends = _upper(outline), outline[[0, len(outline) // 2]]
-    x, y = ends[1] - ends[0]
-    along = np.stack([np.interp(np.linspace(*ALONG, 21), np.linspace(0, 1, len(edge)), edge[:, axis]) for axis in (0, 1)], -1)
-    at = (along + over[:, None, None] * np.array([y, -x]) - 0.5).astype(np.float32)
-    return cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean((1, 2))
+    lid, line = lid_of(image, outline), line_of(image, outline)
+    return Eyeball(spread, likely, lid, corner.astype(float), landmarks[iris[0], :2], ends, open_by, seen, line)
 
 
 def lid_of(image: np.ndarray, outline: np.ndarray) -> Callable[[], Lid]:
@@ -233,21 +205,30 @@ def show(
     """
     ring, iris = EYES[which]
     outline, open_by = target[list(ring), :2], _open_by(which, target, before, head)
-    share = down(eyeball, which, target, before, head)
+    stays = still_open(eyeball, which, target, before, head)
+    share = down(stays)
     if share > 0:
         _come_down(image, eyeball, outline, share, at)
     moved = np.abs(target[[*ring, *iris], :2] - before[[*ring, *iris], :2]).max()
     if moved > RESTS * len(image) / 512:
         _look(image, eyeball, outline, target[iris[0], :2], open_by)
-        thick = 1 - (1 - RAISED) * float(ramp(open_by / max(eyeball.open, LEAST), FALL))
-        _draw_lashes(image, outline, share * (1 - DARKEST - FOLLOWS * eyeball.line), thick)
+        draw_lashes(image, outline, max(width_of(target[list(each), :2]) for each, _ in EYES), eyeball.line, share, stays)
     elif eyeball.seen:
         _keep(image, source, outline)
 
 
-def down(eyeball: Eyeball, which: int, target: np.ndarray, before: np.ndarray, head: float) -> float:
-    """0 where one of the EYES is as open as in the source, or was not seen there, to 1 where its lid is down. As for `show`."""
-    return float(eyeball.seen * (1 - ramp(_open_by(which, target, before, head) / max(eyeball.open, LEAST), COME_DOWN)))
+def still_open(eyeball: Eyeball, which: int, target: np.ndarray, before: np.ndarray, head: float) -> float:
+    """How far one of the EYES of the target is open, as a share of the opening in the source: 1 where that is no eye that could shut.
+    As for `show`."""
+    if not eyeball.seen:
+        return 1.0
+    own = min(eyeball.open, opening(before[list(EYES[which][0]), :2]) / head)  # less where the eyeball is that of another moment
+    return max(_open_by(which, target, before, head), LEAST) / max(own, LEAST)
+
+
+def down(stays: float) -> float:
+    """0 where an eye is as open as in the source, of which such a share stays open, to 1 where its lid is down."""
+    return float(1 - ramp(stays, COME_DOWN))
 
 
 def _open_by(which: int, target: np.ndarray, before: np.ndarray, head: float) -> float:
@@ -259,8 +240,17 @@ def _open_by(which: int, target: np.ndarray, before: np.ndarray, head: float) ->
 
 def opening(outline: np.ndarray) -> float:
     """Pixels between the lids: the area inside the outline (16, 2) over the distance of its corners."""
-    ends = outline[[0, len(outline) // 2]]
-    return float(cv2.contourArea(outline.astype(np.float32)) / max(np.linalg.norm(ends[1] - ends[0]), 1e-3))
+    return float(cv2.contourArea(outline.astype(np.float32)) / max(width_of(outline), 1e-3))
+
+
+def openness(outline: np.ndarray) -> float:
+    """The same in eye widths."""
+    return opening(outline) / max(width_of(outline), 1e-3)
+
+
+def width_of(outline: np.ndarray) -> float:
+    """Pixels between the corners of an outline (16, 2)."""
+    return float(np.linalg.norm(outline[len(outline) // 2] - outline[0]))
 
 
 def _come_down(image: np.ndarray, eyeball: Eyeball, outline: np.ndarray, share: float, at: np.ndarray) -> None:
@@ -315,27 +305,6 @@ def _under_lid(eye: np.ndarray, inside: np.ndarray, fall: float) -> np.ndarray:
     lit = cv2.warpAffine(inside, np.float32([[1, 0, 0], [0, 1, fall]]), inside.shape[::-1])
     lit = cv2.GaussianBlur(lit, (0, 0), max(fall, 0.5), borderType=cv2.BORDER_CONSTANT)
     return np.round(eye * (1 - SHADE * (1 - lit))[..., None]).astype(np.uint8)
-
-
-def _draw_lashes(image: np.ndarray, outline: np.ndarray, dark: float, thickness: float = 1.0) -> None:
-    """Draws the lashes of a lid that comes down; changes `image`. dark: by how much they darken it where they are darkest; thickness:
-    against that of a shut eye's."""
-    a, b = outline[[0, len(outline) // 2]]
-    width, edge = float(np.linalg.norm(b - a)), _upper(outline)
-    reach = -LINE[0, 0] * width
-    low = np.clip(np.floor(outline.min(0) - reach).astype(int), 0, len(image))
-    high = np.clip(np.ceil(outline.max(0) + reach).astype(int) + 1, 0, len(image))
-    if dark <= 0 or width < 2 or (high <= low).any():
-        return
-    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
-    way = np.array([b - a, [b[1] - a[1], a[0] - b[0]]]) / width**2  # along the eye, and up from it, in its widths
-    along, up = np.moveaxis((np.stack([x, y], -1) - a) @ way.T, -1, 0)
-    places = (edge - a) @ way.T
-    over = up - np.interp(along, places[:, 0], places[:, 1])
-    thick = np.sqrt(np.clip(4 * along * (1 - along), 0, 1))
-    share = np.interp(over / (thickness * np.maximum(thick, THINNEST)), *LINE) * np.minimum(thick / THINNEST, 1)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.round(part * (1 - dark * share)[..., None]).astype(np.uint8)
 
 
 def _turn(at: np.ndarray, to: np.ndarray) -> np.ndarray:

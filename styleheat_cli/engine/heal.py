@@ -62,8 +62,8 @@ class Opening:
 
     def cells(self, corner: np.ndarray, like: Tensor) -> Tensor:
         """(1, 2, 24, 24): shares of a window's cells that are open, and that the iris takes of them."""
-        drawn = drawn_openings((self.outline - corner)[None], (self.iris - [*corner, 0])[None], WINDOW)
-        return F.avg_pool2d(torch.from_numpy(np.stack(drawn, 1)), STRIDE).to(like)
+        masks = drawn_openings((self.outline - corner)[None], (self.iris - [*corner, 0])[None], WINDOW)
+        return F.avg_pool2d(torch.from_numpy(np.stack(masks, 1)), STRIDE).to(like)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ def heal_lids(
     scale = SIDE / len(image)
     eye = eye_opening(target * scale, which)
     made = _synthesised(healing, feature, eye, source_at * scale, motion)
-    away = cv2.GaussianBlur(made.astype(np.float32) - _window(at_512(image), eye.corner), (0, 0), SHADE)
-    where = share * cv2.GaussianBlur(drawn(lids_outline(eye.outline) - eye.corner, (WINDOW, WINDOW)), (0, 0), LIDS_RIM)
-    low, high = (np.clip(np.round(each / scale).astype(int), 0, len(image)) for each in (eye.corner, eye.corner + WINDOW))
+    away = cv2.GaussianBlur(made.astype(np.float32) - _out_of_picture(image, eye.corner, scale), (0, 0), SHADE)
+    where = cv2.GaussianBlur(drawn(lids_outline(eye.outline) - eye.corner, (WINDOW, WINDOW)), (0, 0), LIDS_RIM)
+    low, high = _touched(where, eye.corner, scale, len(image))
     part = image[low[1] : high[1], low[0] : high[0]]
-    away = _in_picture(where[..., None] * away, eye.corner, scale, low, high)
+    away = _in_picture(share * where[..., None] * away, eye.corner, scale, low, high)
     part[:] = np.clip(part + away + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -209,20 +209,36 @@ def _synthesised(healing: Healing, feature: Feature, target: Opening, source_at:
 
 def _lay(image: np.ndarray, made: np.ndarray, share: np.ndarray, corner: np.ndarray, scale: float) -> None:
     """Blends a window made at 512 into a picture of any size, in place."""
-    columns, rows = np.flatnonzero(share.max(0) > 0), np.flatnonzero(share.max(1) > 0)
-    low = np.floor((corner + [columns[0], rows[0]]) / scale).astype(int)
-    high = np.ceil((corner + [columns[-1] + 1, rows[-1] + 1]) / scale).astype(int)
-    low, high = np.clip(low - 1, 0, len(image)), np.clip(high + 1, 0, len(image))
+    low, high = _touched(share, corner, scale, len(image))
     made = _in_picture(made, corner, scale, low, high, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     share = _in_picture(share.astype(np.float32), corner, scale, low, high)
     part = image[low[1] : high[1], low[0] : high[0]]
     part[:] = cv2.blendLinear(made, np.ascontiguousarray(part), share, 1 - share)
 
 
+def _touched(share: np.ndarray, corner: np.ndarray, scale: float, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first pixel of a picture that a window's share reaches, and the one after the last: x, y each."""
+    columns, rows = np.flatnonzero(share.max(0) > 0), np.flatnonzero(share.max(1) > 0)
+    if len(columns) == 0:
+        return np.zeros(2, int), np.zeros(2, int)
+    low = np.floor((corner + [columns[0], rows[0]]) / scale).astype(int)
+    high = np.ceil((corner + [columns[-1] + 1, rows[-1] + 1]) / scale).astype(int)
+    return np.clip(low - 1, 0, side), np.clip(high + 1, 0, side)
+
+
 def _in_picture(
-    layer: np.ndarray, corner: np.ndarray, scale: float, low: np.ndarray, high: np.ndarray, way: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_CONSTANT
+    layer: np.ndarray, corner: np.ndarray, scale: float, low: np.ndarray, high: np.ndarray,
+    way: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_CONSTANT,
 ) -> np.ndarray:  # fmt: skip
     """A window's layer, made at 512, at the pixels from `low` to `high` of a picture that is `scale` times as small."""
     to_window = np.array([[scale, 0, (low[0] + 0.5) * scale - corner[0] - 0.5],
                           [0, scale, (low[1] + 0.5) * scale - corner[1] - 0.5]])  # fmt: skip
     return cv2.warpAffine(layer, to_window, tuple(int(n) for n in high - low), flags=way | cv2.WARP_INVERSE_MAP, borderMode=beyond)
+
+
+def _out_of_picture(image: np.ndarray, corner: np.ndarray, scale: float) -> np.ndarray:
+    """(192, 192, 3) uint8: a window of 512 out of a picture that is `scale` times as small."""
+    if scale == 1:
+        return _window(image, corner)
+    to_picture = np.column_stack([np.eye(2), corner + 0.5 - 0.5 * scale]) / scale
+    return cv2.warpAffine(image, to_picture, (WINDOW, WINDOW), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)

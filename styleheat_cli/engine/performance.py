@@ -23,7 +23,7 @@ from ..progress import Progress, silent
 from ..shot import ANGLES, POINTS, TRANSLATION, FaceTrack, Frame, MotionTrack, Shot
 from .appearance_edit import NO_CHANGE, Canvas, Change, Memory, edited
 from .dental import teeth_of
-from .eyes import down
+from .eyes import down, still_open
 from .fitting import encoded, fitted, window_of
 from .heal import SIDE, Feature, Opening, eye_opening, heal, heal_lids, inverted, mouth_opening
 from .inversion import Inversion
@@ -158,10 +158,10 @@ def make_stage(
         plate = with_open_eyes(plate, before.plate)
     explained = model.shape(fit.identity, fit.expression, fit.angles)[0] + fit.own
     seen = canonical(landmarks[None], fit.scale, rotation(fit.angles), fit.shift)[0]
-    seen_by = features_of(engine, image, landmarks, shot.inversion)
+    features = features_of(engine, image, landmarks, shot.inversion)
     teeth = teeth_of(plate) if before is None else before.teeth
     memory = Memory() if before is None else before.memory
-    return Stage(frame, crop, plate, *seen_by, fit.angles[0], seen, seen - explained, teeth, memory=memory)
+    return Stage(frame, crop, plate, *features, fit.angles[0], seen, seen - explained, teeth, memory=memory)
 
 
 def features_of(
@@ -252,7 +252,7 @@ def finished(engine: Engine, shot: Shot, stage: Stage, row: int, target: np.ndar
 def _heal_eyes(engine: Engine, stage: Stage, target: np.ndarray, made: Warped, motion: np.ndarray) -> None:
     plate = stage.plate
     for which, eyeball in enumerate(plate.eyeballs):
-        share = 0.0 if eyeball is None else down(eyeball, which, target, plate.vertices, plate.place[0])
+        share = 0.0 if eyeball is None else down(still_open(eyeball, which, target, plate.vertices, plate.place[0]))
         if share > 0:
             heal_lids(engine.healing, stage.eyes(which), made.image, target, made.source_at, motion, which, share)
 

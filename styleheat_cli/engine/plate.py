@@ -22,6 +22,7 @@ KNOWN = 0.03  # of the matte, made a little larger, under which a pixel is surel
 OWN, UNMIXED = (0.2, 0.5), (0.45, 0.8)  # shares of a person in a pixel: up to the first it is the background's, from the second the person's
 LEAST_OWN = 0.3  # least share that is undone
 SURE, EDGE, SOFTLY = 0.97, 0.014, 0.04  # of the matte, from which a pixel is surely the person's, so many sides inside their outline; sides
+FACE_SIDE = 256  # pixels: the face's outline is soft
 CHEEKS, SKIN = (50, 280, 101, 330), (60.0, 90.0)  # points that tell the colour of skin; levels up to which another is skin, too
 SHADED = (20.0, 50.0)  # levels by which what is behind differs from skin in its shade, from which both can be told apart
 APART, LIKE, RIM = 30.0, (8.0, 16.0), -0.6  # levels from which colours begin to be told apart; levels beside a mixture of two; share of the brightest rims
@@ -125,9 +126,9 @@ def _carried_on(image: np.ndarray, alpha: np.ndarray, wall: tuple[np.ndarray, np
 
 
 def _share_of(image: np.ndarray, alpha: np.ndarray, behind: np.ndarray, skin: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """(S, S): where a pixel near the outline mixes skin, like (3,) or of the face (S, S), with the colour of what is behind the person, how much of it is skin: below 0
-    on the far side, as in the light rim of a sharpened picture; not where what is behind looks like that skin in its shade. 0 where it is
-    no skin and like what is behind them, 1 elsewhere."""
+    """(S, S): where a pixel near the outline mixes skin, like (3,) or of the face (S, S), with the colour of what is behind the person,
+    how much of it is skin: below 0 on the far side, as in the light rim of a sharpened picture; not where what is behind looks like that
+    skin in its shade. 0 where it is no skin and like what is behind them, 1 elsewhere."""
     wide, shares = 2 * round(EDGE * len(alpha)) + 1, np.ones_like(alpha)
     inside = cv2.erode((alpha > SURE).astype(np.uint8), np.ones((wide, wide))) > 0
     near = (alpha > KNOWN) & (alpha < SURE)
@@ -174,10 +175,10 @@ def person_alpha(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, 
 
 def _face(landmarks: np.ndarray, side: int) -> np.ndarray:
     """(S, S) float32 in [0, 1]: the face, with a soft edge."""
-    face = np.zeros((side, side), np.float32)
-    hull = cv2.convexHull(landmarks[:468, :2].astype(np.float32))
-    cv2.fillConvexPoly(face, np.round(hull * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(face, (0, 0), side / 256)
+    face = np.zeros((FACE_SIDE, FACE_SIDE), np.float32)
+    hull = cv2.convexHull((landmarks[:468, :2] * (FACE_SIDE / side)).astype(np.float32))
+    cv2.fillConvexPoly(face, np.round((hull - 0.5) * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
+    return cv2.resize(cv2.GaussianBlur(face, (0, 0), FACE_SIDE / 256), (side, side), interpolation=cv2.INTER_LINEAR)
 
 
 def _doubt(likely: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, real: np.ndarray | None) -> float:

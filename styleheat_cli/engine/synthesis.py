@@ -20,7 +20,7 @@ MOVED = 1.2  # pixels at 512 over which a moved pixel fades in: what rests stays
 TORN = 12.0  # pixels at 512 between the sources of neighbouring cells beyond which nothing lies between them
 STAIRS = 0.7  # pixels of blur that take the stairs from a tear
 GIVES = 2.0  # pixels above a frame's bottom that stretch to fill one below it
-STEEPEST = 6.0  # times by which an outline is made sharper again where a turn stretches it
+STRETCHED, STEEPEST = 1.5, 4.0  # times as wide from which an outline that a turn stretches is made sharper again; by how much at most
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,18 @@ def warped(plate: Plate, target: np.ndarray, faces: np.ndarray) -> Warped:
 def _laid(person: np.ndarray, plate: Plate, fine: np.ndarray, source_at: np.ndarray) -> np.ndarray:
     """(S, S, 3) uint8: the moved person over their still background."""
     alpha = cv2.remap(plate.alpha, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    steep = cv2.resize(_stretch(source_at, plate.side), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    alpha = np.clip((alpha - 0.5) * steep + 0.5, 0, 1)
+    steep = np.clip(_stretch(source_at, plate.side) / STRETCHED, 1, STEEPEST)
+    if steep.max() > 1:
+        alpha = np.clip((alpha - 0.5) * cv2.resize(steep, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR) + 0.5, 0, 1)
     return cv2.blendLinear(person, plate.background, alpha, 1 - alpha)
 
 
 def _stretch(source_at: np.ndarray, side: int) -> np.ndarray:
-    """(256, 256) float32, at least 1: how many times as wide the flow makes what it moves, where it does most."""
+    """(256, 256) float32: how many times as wide the flow makes what it moves, in the direction in which it does most; 8 at most."""
     step = np.array([[-0.5, 0, 0.5]], np.float32)
     across, down = (cv2.magnitude(*cv2.split(cv2.filter2D(source_at, -1, each))) for each in (step, step.T))
     least = cv2.blur(cv2.min(across, down)[1:-1, 1:-1], (3, 3)) * (len(source_at) / side)
-    return np.pad(1 / np.clip(least, 1 / STEEPEST, 1), 1, "edge")
+    return np.pad(1 / np.maximum(least, 0.125), 1, "edge")
 
 
 def _torn(source_at: np.ndarray, side: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..engine.eyes import EYES, opening
+from ..engine.eyes import EYES, openness
 from ..engine.heal import lids_outline
 from .metric import Moment, Reading, Running, Setting, metric
 
@@ -30,7 +30,7 @@ class Lids:
 
     def update(self, moment: Moment) -> float | None:
         real = moment.reference
-        if moment.generated.face is None or real.face is None:
+        if real.face is None:
             return None
         found = [shut_eye(moment.generated.image, real.image, real.face[list(ring), :2]) for ring, _ in EYES]
         found = [self.eyes.add(value) for value in found if value is not None]
@@ -43,7 +43,7 @@ class Lids:
 def shut_eye(generated: np.ndarray, real: np.ndarray, outline: np.ndarray) -> float | None:
     """How far two pictures (H, W, 3) uint8 differ, in levels, where an eye of this outline (16, 2) and its lids are; none while it is open,
     or where they lie outside."""
-    if opening(outline) > SHUT * np.linalg.norm(outline[len(outline) // 2] - outline[0]):
+    if openness(outline) > SHUT:
         return None
     inside = np.zeros(real.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, np.round(lids_outline(outline)).astype(np.int32), 1)

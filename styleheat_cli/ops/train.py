@@ -118,7 +118,7 @@ class TrainSpeech(Training):
 
 @operation
 class TrainCalibration(Training):
-    """Train the calibration: mouth and eyes of one frame from another frame of the same person, where they open anew."""
+    """Train the calibration: one frame's mouth and lids from another frame of the same person, where a mouth opens or a lid comes down."""
 
     example: ClassVar[str] = "styleheat train calibration --data clips/ --steps 2400"
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..engine.engine import has_bfloat16
-from ..errors import MachineError
+from ..errors import InputError, MachineError
 from ..progress import Event, Progress, silent
 
 Losses = Mapping[str, Tensor]
@@ -88,8 +88,11 @@ def _resume(folder: Path, kept: Mapping[str, Any]) -> int:
     if not saved.exists():
         return 0
     state = torch.load(saved, map_location="cpu", weights_only=True)
-    for name, thing in kept.items():
-        thing.load_state_dict(state[name])
+    try:
+        for name, thing in kept.items():
+            thing.load_state_dict(state[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(f"{saved} is of another training than this one", hint=f"remove {folder} or name another --work folder") from error
     return int(state["step"])
 
 

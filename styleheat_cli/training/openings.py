@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.eyes import EYES, opening
+from ..engine.eyes import EYES, openness, width_of
 from ..engine.fill import drawn
 from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, lids_outline, mouth_opening
 from ..engine.mesh import GRID, backward_map, source_mesh, target_mesh, triangles
@@ -33,8 +33,8 @@ class Openings:
     """N pairs of windows round a mouth or an eye.
 
     source and target (N, 192, 192, 3) uint8; flow (N, 96, 96, 2) float16 in pixels of the source window; source_outline and target_outline
-    (N, 20, 2) float32: what opens there, in pixels of the windows; source_iris and target_iris (N, 3) float32: place and radius of the iris, of
-    a mouth 0; motion (N, 67) float32.
+    (N, 20, 2) float32: what opens there, in pixels of the windows; source_iris and target_iris (N, 3) float32: place and radius of the iris,
+    the radius of a mouth's 0; motion (N, 67) float32.
     """
 
     source: np.ndarray
@@ -58,7 +58,7 @@ class Openings:
 
 def opening_pairs(model: Morphable, clips: Iterable[Tracked], per_clip: int, smallest_px: int, seed: int) -> Openings:
     """Pairs from every clip whose crop is at least `smallest_px` pixels in its own frame; mouths first, then eyes."""
-    faces, mouths, eyes = triangles(model), [], []
+    faces, mouths, eyes = triangles(model), tuple([] for _ in FIELDS), tuple([] for _ in FIELDS)
     for number, clip in enumerate(clips):
         if clip.item.still or clip.seen.sum() < 40 or clip.side < smallest_px:
             continue
@@ -70,9 +70,19 @@ def opening_pairs(model: Morphable, clips: Iterable[Tracked], per_clip: int, sma
         shown = clip.pictures({int(rows[i]) for chosen in wanted for pair in chosen for i in pair[:2]}, SIDE)
         pictures = {i: shown[row] for i, row in enumerate(rows.tolist()) if row in shown}
         fitted = fit(model, points)
-        for chosen, kept in zip(wanted, (mouths, eyes), strict=True):
-            kept += _pairs(model, faces, points, fitted, pictures, chosen)
-    return Openings(*(np.stack(column) for column in zip(*mouths, *eyes, strict=True)))
+        for chosen, columns in zip(wanted, (mouths, eyes), strict=True):
+            for pair in _pairs(model, faces, points, fitted, pictures, chosen):
+                for column, value in zip(columns, pair, strict=True):
+                    column.append(value)
+    return Openings(*(_stacked(*column) for column in zip(mouths, eyes, strict=True)))
+
+
+def _stacked(mouths: list[np.ndarray], eyes: list[np.ndarray]) -> np.ndarray:
+    """One array of both, which are emptied: of gigabytes, two copies of a column are enough."""
+    made = np.stack([*mouths, *eyes])
+    mouths.clear()
+    eyes.clear()
+    return made
 
 
 Chosen = list[tuple[int, int, Opening, Opening]]  # rows of source and target, and what opens there
@@ -90,12 +100,13 @@ def _mouths(points: np.ndarray, count: int, generator: np.random.Generator) -> C
 def _eyes(points: np.ndarray, count: int, generator: np.random.Generator) -> Chosen:
     """One eye of each pair: sources mostly open, half of the targets, and the other sources, likelier the nearer they are to shut."""
     out = []
-    which, gap = generator.integers(len(EYES), size=count), _eye_gaps(points)
-    far, near = gap.mean(1).argsort(), np.maximum(gap, 0.02).mean(1) ** -2.0
-    open_ones = far[-max(5, len(gap) // 2) :]
-    shutting = generator.choice(len(gap), count, p=near / near.sum())
+    which = generator.integers(len(EYES), size=count)
+    gap = np.array([[openness(face[list(ring), :2]) for ring, _ in EYES] for face in points])
+    weight = np.maximum(gap, 0.02).mean(1) ** -2.0
+    open_ones = gap.mean(1).argsort()[-max(5, len(gap) // 2) :]
+    shutting = generator.choice(len(gap), count, p=weight / weight.sum())
     sources = np.where(generator.random(count) < 0.6, generator.choice(open_ones, count), shutting)
-    for s, t, eye in zip(sources, _half_likelier(near, count, generator), which, strict=True):
+    for s, t, eye in zip(sources, _half_likelier(weight, count, generator), which, strict=True):
         eye = _seen_better(points[[s, t]], int(eye))
         out.append((int(s), int(t), eye_opening(points[s], eye), eye_opening(points[t], eye)))
     return out
@@ -107,20 +118,10 @@ def _half_likelier(weight: np.ndarray, count: int, generator: np.random.Generato
     return np.concatenate([anyhow, generator.choice(len(weight), count - count // 2, p=weight / weight.sum())])
 
 
-def _eye_gaps(points: np.ndarray) -> np.ndarray:
-    """(T, 2): how far the eyes are open, in their own widths."""
-    gaps = [[opening(face[list(ring), :2]) / max(_width(face, ring), 1.0) for ring, _ in EYES] for face in points]
-    return np.array(gaps)
-
-
 def _seen_better(points: np.ndarray, eye: int) -> int:
     """The eye, or the other one where it is turned away in one of the faces (2, 478, 3)."""
-    widths = np.array([[_width(face, ring) for ring, _ in EYES] for face in points])
+    widths = np.array([[width_of(face[list(ring), :2]) for ring, _ in EYES] for face in points])
     return eye if (widths[:, eye] > ASIDE * widths[:, 1 - eye]).all() else 1 - eye
-
-
-def _width(points: np.ndarray, ring: tuple[int, ...]) -> float:
-    return float(np.linalg.norm(points[ring[0], :2] - points[ring[len(ring) // 2], :2]))
 
 
 def _pairs(model, faces, points, fitted: Fit, pictures: dict[int, np.ndarray], chosen: Chosen) -> Iterator[tuple]:
@@ -156,7 +157,7 @@ def _repeated(outline: np.ndarray) -> np.ndarray:
 
 
 def _inside(places: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Places (..., 2 or 3) counted from a window's corner; what is no place, as of an iris that is none, stays 0."""
+    """Places (..., 2 or 3) counted from a window's corner; an iris' radius, and the 0 of one that is none, stays."""
     moved = places.astype(np.float32)
     moved[..., :2] -= corner
     return moved

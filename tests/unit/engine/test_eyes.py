@@ -1,24 +1,29 @@
 """Eyes: what a photo shows of them is kept, what it does not show is likely, and shut ones open."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 
-from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, LINE, _draw_lashes, eyeball_of, opening, show, wider
+from styleheat_cli.engine import Engine
+from styleheat_cli.engine.eyes import BROWN, EYES, FARTHER, down, eyeball_of, opening, show, still_open, wider
 from styleheat_cli.engine.fill import drawn
 from styleheat_cli.engine.heal import eye_opening, heal_lids, inverted, lids_outline
+from styleheat_cli.engine.lashes import DARKEST, FOLLOWS, LINE, draw_lashes
 from styleheat_cli.engine.mesh import target_mesh
-from styleheat_cli.engine.performance import into_crop
+from styleheat_cli.engine.performance import into_crop, make_stage, picture, target_of
 from styleheat_cli.engine.plate import make_plate, repainted, with_open_eyes
 from styleheat_cli.engine.retarget import opening_rows
-from styleheat_cli.engine.synthesis import warped
+from styleheat_cli.engine.stream import shot_of
+from styleheat_cli.engine.synthesis import Warped, warped
 from styleheat_cli.face.align import crop_image, square, transform
 from styleheat_cli.face.landmarks import Landmarker
 from styleheat_cli.face.morphable import fit, openings, rotation
 from styleheat_cli.media.reader import frames, probe
 from styleheat_cli.metrics.lids import shut_eye
+from styleheat_cli.shot import EXPRESSION, Frame
 
 from .test_pictures import target as mesh
 
@@ -136,27 +141,46 @@ def test_lashes_lie_below_the_line_of_the_lids_however_a_head_is_tilted(tilt):
     places = np.linspace(-50, 50, 9)
     line = 150 + places[:, None] * along
     image = np.full((300, 300, 3), 200, np.uint8)
-    _draw_lashes(image, np.concatenate([line, line[-2:0:-1]]), 0.6)
+    draw_lashes(image, np.concatenate([line, line[-2:0:-1]]), 100.0, 0.5, 1.0, 0.0)
+    dark = 1 - DARKEST - 0.5 * FOLLOWS
 
     def tone(right, over):
         x, y = np.round(149.5 + right * along + over * up).astype(int)
         return float(image[y, x, 0])
 
-    assert tone(0, -2) == pytest.approx(0.4 * 200, abs=5) and tone(0, -30) == tone(0, 25) == 200
+    assert tone(0, -30) == tone(0, 25) == 200
     for over, share in zip(*LINE[:, 2:-2], strict=True):
-        assert tone(0, 100 * over) == pytest.approx(200 * (1 - 0.6 * share), abs=8)
+        assert tone(0, 100 * over) == pytest.approx(200 * (1 - dark * share), abs=8)
     assert min(tone(-44, -8), tone(44, -8)) > tone(0, -8) + 20, "thinner near the corners"
     assert tone(-53, 0) == tone(53, 0) == 200
 
 
+def test_a_turned_eye_is_narrower_and_its_lashes_as_thick():
+    """Half as wide, as seen from the side: what lies over and under the line is the same."""
+    tones = []
+    for width in (100, 50):
+        line = np.stack([np.linspace(-width / 2, width / 2, 9), np.zeros(9)], -1) + 150
+        image = np.full((300, 300, 3), 200, np.uint8)
+        draw_lashes(image, np.concatenate([line, line[-2:0:-1]]), 100.0, 0.5, 1.0, 0.0)
+        tones.append(image[:, 150, 0].astype(int))
+    assert np.abs(tones[0] - tones[1]).max() <= 2
+
+
+def test_a_clips_own_shut_eye_that_rests_is_no_lid_that_comes_down(plate, astronaut, head):
+    """The eyeball is that of a frame before, when it was open."""
+    asleep = shut(astronaut[1])
+    for which, ball in enumerate(plate.eyeballs):
+        assert down(still_open(ball, which, asleep, asleep, head)) == 0
+        assert down(still_open(ball, which, asleep, astronaut[1], head)) == 1
+
+
 def test_lashes_of_a_shut_eye_are_the_darker_the_darker_those_of_the_open_one_are(engine, model, plate, fitted):
-    target, darkest = mesh(model, plate, fitted, closing(model, fitted)), []
+    target, tones = mesh(model, plate, fitted, closing(model, fitted)), []
     for line in (0.2, 0.9):
         balls = tuple(replace(ball, line=line) for ball in plate.eyeballs)
         image = warped(replace(plate, eyeballs=balls), target, engine.triangles).image
-        darkest.append([image[drawn(target[list(ring), :2], image.shape[:2]) > 0].mean() for ring, _iris in EYES])
-    assert (np.subtract(*darkest[::-1]) > 15).all()
-    assert all(0.2 < ball.line < 0.7 for ball in plate.eyeballs)
+        tones.append([image[drawn(target[list(ring), :2], image.shape[:2]) > 0].mean() for ring, _iris in EYES])
+    assert (np.subtract(*tones[::-1]) > 15).all()
 
 
 def healed(engine, plate, target, made, which, share=1.0):
@@ -167,7 +191,7 @@ def healed(engine, plate, target, made, which, share=1.0):
     return image
 
 
-@pytest.mark.parametrize("side", [256, 512, 768])
+@pytest.mark.parametrize("side", [256, 333, 512, 768])
 def test_a_healed_lid_changes_in_light_and_shade_and_nothing_round_it_does(engine, model, astronaut, side):
     scale = side / SIDE
     image, landmarks = cv2.resize(astronaut[0], (side, side), interpolation=cv2.INTER_CUBIC), astronaut[1] * scale
@@ -183,6 +207,35 @@ def test_a_healed_lid_changes_in_light_and_shade_and_nothing_round_it_does(engin
     assert np.abs(changed[away < 0.3]).mean() > 2 and np.abs(changed[away > 0.75]).max() == 0
     fine = changed - cv2.GaussianBlur(changed, (0, 0), scale)
     assert fine[away < 0.4].std() < 0.35 * changed[away < 0.4].std(), "what is finer stays"
+
+
+@pytest.mark.parametrize("shift", [-230, 230])
+def test_lids_at_the_border_of_the_crop_are_healed_as_far_as_they_are_seen(engine, astronaut, plate, shift):
+    landmarks = astronaut[1] + [shift, 0, 0]
+    moved, target = replace(plate, image=np.roll(plate.image, shift, axis=1), landmarks=landmarks), shut(landmarks)
+    rest = np.stack(np.meshgrid(*2 * [np.arange(256) * 2.0 + 1]), -1).astype(np.float32)
+    for which in range(2):
+        made = Warped(moved.image.copy(), np.zeros((SIDE, SIDE), np.float32), rest)
+        outline = lids_outline(target[list(EYES[which][0]), :2])
+        changed = np.abs(healed(engine, moved, target, made, which).astype(int) - made.image).max(-1)
+        inside = drawn(outline, (SIDE, SIDE)) > 0.99
+        assert (changed[inside] > 1).any() == inside.any() and changed[:, 150:362].max() == 0
+
+
+def test_a_performance_heals_lids_that_come_down_unless_it_goes_without_calibration(engine, model, astronaut, fitted):
+    shot, frame = shot_of(engine, astronaut[0]), Frame(0, 0, Fraction(0), astronaut[0])
+    coeffs = shot.motion.coeffs.copy()
+    coeffs[:, EXPRESSION] += closing(model, fitted)
+    asleep = replace(shot, motion=shot.motion.with_(coeffs=coeffs))
+    changed = []
+    for each in (shot, asleep):
+        made = []
+        for way in (engine, Engine("default", device="cpu", without=["calibration"])):
+            stage = make_stage(way, each, frame, 0, each.face.crop[0].astype(float), SIDE)
+            made.append(picture(way, each, stage, 0)[0].astype(int))
+        lids = [drawn(lids_outline(target_of(engine, each, stage, 0)[list(ring), :2]), (SIDE, SIDE)) > 0.99 for ring, _iris in EYES]
+        changed.append([np.abs(made[0] - made[1])[where].mean() for where in lids])
+    assert max(changed[0]) == 0 and min(changed[1]) > 2
 
 
 def test_a_shut_eye_is_nearer_to_the_real_one_with_its_lid_healed(engine, model, shared):

@@ -40,5 +40,10 @@ def test_shut_eyes_count_and_nothing_else_does():
 def test_a_face_that_never_shuts_its_eyes_gives_no_number():
     found = read(np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200, 3), np.uint8), [face(9, 9)])
     assert found.value is None and "never" in found.why
-    lost = Lids(Setting())
-    assert lost.update(Moment(View(np.zeros((9, 9, 3), np.uint8)), reference=View(np.zeros((9, 9, 3), np.uint8)))) is None
+
+
+def test_an_eye_counts_where_the_detector_loses_what_was_made_of_it():
+    real, made = np.full((200, 200, 3), 100, np.uint8), np.full((200, 200, 3), 140, np.uint8)
+    lids = Lids(Setting())
+    assert lids.update(Moment(View(made), reference=View(real, face=face(0, 0)))) == pytest.approx(40)
+    assert lids.update(Moment(View(made, face=face(0, 0)), reference=View(real))) is None
