@@ -2,7 +2,8 @@
 
 Source: patch-based completion (Wexler et al. 2007) with the randomised search of PatchMatch (Barnes et al. 2009): from
 coarse to fine, each unknown patch looks for the known patch that it is most like, and the unknown takes the mean of what
-its patches found. The copies found on a coarse grid are then made at the picture's full resolution.
+its patches found. Copies from different places are joined in their gradients (Poisson editing, Pérez et al. 2003), so that no seam is
+seen between them. Found on a coarse grid, they are then made at the picture's full resolution.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
 
 GRID = 128  # side of the finest grid that is searched
 COARSEST = 64  # side of the grid that is filled from its rim inwards
@@ -17,7 +20,9 @@ REACH = 2  # a patch is 5 x 5 cells
 ROUNDS = 4
 TRIES = 5  # random looks in a round, each half as far away as the one before
 NEAR = 25.0  # levels of difference that a patch from one side of the picture counts on the other
-EVEN = 0.03  # share of the side over which colours of copies are evened out
+STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # to the cells beside one
+HOLDS = 0.003  # weight of a copy's own colours against its gradients: they come through farther than some 18 cells from a seam
+JOINS = 60.0  # levels by which what is beside a seam may differ from what a copy has there: farther apart it is another thing
 
 
 def completed(image: np.ndarray, known: np.ndarray, real: np.ndarray, smooth: np.ndarray) -> np.ndarray:
@@ -45,7 +50,7 @@ def completed(image: np.ndarray, known: np.ndarray, real: np.ndarray, smooth: np
             found, far = level.search(cells, found, random)
             cells = level.voted(cells, found, far)
         colours = np.clip(cells, 0, 255)
-    return _copied(image, known, found, cells)
+    return _copied(image, known, found, level.joined(found) - level.taken(found))
 
 
 def _sides(side: int) -> list[int]:
@@ -57,14 +62,15 @@ def _sides(side: int) -> list[int]:
 
 
 class _Level:
-    """One grid: its colours (G, G, 3), its hole (G, G) bool, the centres of wholly known patches (K, 2) and what may be copied."""
+    """One grid: its colours (G, G, 3), its hole and what is given beside it (G, G) bool, the centres of patches wholly given (K, 2)."""
 
     def __init__(self, image: np.ndarray, known: np.ndarray, source: np.ndarray, side: int):
         self.side = side
         self.colours = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
         self.hole = self._lacking(known)
         grown = self._round(self.hole)
-        self.whole = ~self._round(self._lacking(source))
+        self.given = ~self._lacking(source)
+        self.whole = ~self._round(~self.given)
         self.whole[:REACH] = self.whole[-REACH:] = False
         self.whole[:, :REACH] = self.whole[:, -REACH:] = False
         self.sources = np.argwhere(self.whole)
@@ -109,7 +115,7 @@ class _Level:
         best = found[y, x]
         far = np.where(self.whole[tuple(best.T)], self._apart(wanted, best), np.inf)
         field = found.copy()
-        for step in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        for step in STEPS:
             near = np.clip(self.wanting - step, 0, self.side - 1)
             best, far = self._better(wanted, best, far, field[tuple(near.T)] + step)
             field[y, x] = best
@@ -148,6 +154,43 @@ class _Level:
         return np.where(self.hole[..., None], inner[..., :3] / np.maximum(inner[..., 3:], 1e-6), cells)
 
 
+    def taken(self, at: np.ndarray) -> np.ndarray:
+        """(..., 3): the colours at some cells (..., 2), or next to them where the grid ends."""
+        return self.colours[tuple(np.moveaxis(np.clip(at, 0, self.side - 1), -1, 0))]
+
+    def joined(self, found: np.ndarray) -> np.ndarray:
+        """(G, G, 3): the unknown cells with the gradients of what they found, joined to each other and to what is given, by least
+        squares: no step is left where copies from different places meet."""
+        cells = np.argwhere(self.hole)
+        number = np.full(self.hole.shape, -1)
+        number[self.hole] = each = np.arange(len(cells))
+        total = HOLDS * self.taken(found[self.hole]).astype(np.float64)
+        rows, columns, values = [each], [each], [np.full(len(cells), HOLDS)]
+        for step in np.array(STEPS):
+            here, beside, hidden, rise, weight = self._beside(cells, found, step)
+            total[here] += weight[:, None] * (np.where(hidden[:, None], 0, self.taken(beside)) - rise)
+            rows += [here, here[hidden]]
+            columns += [here, number[tuple(beside[hidden].T)]]
+            values += [weight, -weight[hidden]]
+        system = csc_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))))
+        made = self.colours.copy()
+        made[self.hole] = np.clip(splu(system).solve(total), 0, 255)
+        return made
+
+    def _beside(self, cells: np.ndarray, found: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Of some cells (K, 2) those with another cell a step away, hidden or given: which (L,), the other (L, 2), whether it is hidden
+        (L,), by how much it is lighter (L, 3), the mean of what both found, and how sure that is (L,)."""
+        beside = np.clip(cells + step, 0, self.side - 1)
+        hidden = self.hole[tuple(beside.T)] & (beside != cells).any(1)
+        here = np.flatnonzero(hidden | self.given[tuple(beside.T)])
+        own, beside, hidden = found[tuple(cells[here].T)], beside[here], hidden[here]
+        across = np.where(hidden[:, None], found[tuple(beside.T)], beside)
+        starts, goes_on, before, there = (self.taken(at) for at in (own, own + step, across - step, across))
+        rise = np.where(hidden[:, None], (goes_on - starts + there - before) / 2, goes_on - starts)
+        apart = np.square(goes_on - there) + hidden[:, None] * np.square(starts - before)
+        return here, beside, hidden, rise, np.exp(-apart.mean(1) / JOINS**2)
+
+
 def _patches(cells: np.ndarray) -> np.ndarray:
     """(G, G, 75): the patch round each cell, mirrored at the edges."""
     padded = np.pad(cells, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect")
@@ -155,8 +198,8 @@ def _patches(cells: np.ndarray) -> np.ndarray:
     return windows.reshape(*cells.shape[:2], -1)
 
 
-def _copied(image: np.ndarray, known: np.ndarray, found: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The unknown pixels from where their cells found them: copies of four cells, blended, with the colours of the cells."""
+def _copied(image: np.ndarray, known: np.ndarray, found: np.ndarray, differs: np.ndarray) -> np.ndarray:
+    """The unknown pixels from where their cells found them: copies of four cells, blended, each so many levels (G, G, 3) lighter."""
     side, grid = len(image), len(found)
     scale = side / grid
     shift = (found - np.indices((grid, grid)).transpose(1, 2, 0)).astype(np.float32) * scale
@@ -166,9 +209,8 @@ def _copied(image: np.ndarray, known: np.ndarray, found: np.ndarray, cells: np.n
     made = np.zeros(image.shape, np.float32)
     for i, down in ((0, 1 - share), (1, share)):
         for j, across in ((0, 1 - share), (1, share)):
-            moved = shift[np.clip(low + i, 0, grid - 1)][:, np.clip(low + j, 0, grid - 1)]
+            cells = np.ix_(np.clip(low + i, 0, grid - 1), np.clip(low + j, 0, grid - 1))
+            moved = shift[cells]
             copy = cv2.remap(image, x + moved[..., 1], y + moved[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            made += copy.astype(np.float32) * (down[:, None] * across)[..., None]
-    even = cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
-    made += cv2.GaussianBlur(even - made, (0, 0), EVEN * side)
+            made += (copy + differs[cells].astype(np.float32)) * (down[:, None] * across)[..., None]
     return np.where(known[..., None], image, np.clip(made + 0.5, 0, 255).astype(np.uint8))

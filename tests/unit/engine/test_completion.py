@@ -45,6 +45,16 @@ def test_nothing_is_copied_from_what_is_not_the_picture(stripes):
     assert np.ptp(made[..., :], axis=-1)[:, :24].max() < 60, "grey stripes only, far from the pink"
 
 
+def test_no_seam_is_left_where_copies_of_an_unevenly_lit_wall_meet():
+    """A wall that is 50 levels lighter on its right, what joins both sides is hidden up to the border above."""
+    light = np.where(np.arange(SIDE) < SIDE // 2, 160.0, 210.0)[None, :, None] + np.random.default_rng(0).normal(0, 2, (SIDE, SIDE, 1))
+    image, known = np.repeat(light, 3, -1).clip(0, 255).astype(np.uint8), np.ones((SIDE, SIDE), bool)
+    known[:, 48:144] = False
+    made = completed(image, known, known, filled(image, known)).astype(float).mean(-1)
+    steps = np.abs(np.diff(cv2.blur(made, (1, 9))[:, 44:148], axis=1))
+    assert steps.max() < 10 and made[:, 50].mean() < 170 and made[:, 142].mean() > 200
+
+
 def test_of_patches_that_are_equally_like_it_the_nearest_is_taken():
     image, known = np.full((SIDE, SIDE, 3), 90, np.uint8), np.ones((SIDE, SIDE), bool)
     known[128:160, 128:160] = False
