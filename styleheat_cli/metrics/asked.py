@@ -18,6 +18,8 @@ import numpy as np
 from ..errors import FaceError, StyleheatError
 from ..face.axes import AXES, NAMES, measures, moves
 from ..face.landmarks import Landmarker, Region, region_of
+from ..face.morphable import openings
+from ..face.regions import LEFT_IRIS, RIGHT_IRIS
 from ..progress import Event, Progress, silent
 from .face_geometry import FACE_HEIGHT, rigid_pose, upright
 from .metric import Reading
@@ -30,6 +32,8 @@ TURNS: Mapping[str, tuple[float, ...]] = {
 }
 """Degrees that are asked."""
 JUDGED = ("lip_corners", "mouth_width", "lips_apart", "left_brow", "right_brow", "left_eye", "right_eye", "gaze_x", "gaze_y")
+GAZES = 0.4
+"""Share of its opening at rest from which an eye shows where it looks."""
 HEAD_SIZE = FACE_HEIGHT / 4.84
 """px of one head size at the 256 scale: the morphable model's mean face is 4.84 head sizes from hairline to chin."""
 FRAMINGS = ((0, 0, 1.0), (0.03, 0, 1.04), (-0.03, 0, 0.97), (0, 0.03, 0.97), (0, -0.03, 1.04))
@@ -79,7 +83,7 @@ def read(pictures: Iterable[np.ndarray], looks: Sequence[Look]) -> np.ndarray:
 
     Where the head does not turn, the network looks at the same place in every picture.
     """
-    rows, rest = [], None
+    rows, rest, first = [], None, None
     with Landmarker() as landmarker:
         for picture, look in zip(pictures, looks, strict=True):
             turns = rest is None or bool(set(look) & set(TURNS))
@@ -87,8 +91,19 @@ def read(pictures: Iterable[np.ndarray], looks: Sequence[Look]) -> np.ndarray:
             rest = rest or region
             face = _face(landmarker, picture, region)
             pose = rigid_pose(face)
-            rows.append([*measures(upright(face, pose) / HEAD_SIZE), pose.pitch, pose.yaw, pose.roll])
+            shape = upright(face, pose) / HEAD_SIZE
+            first = shape if first is None else first
+            rows.append([*measures(with_gaze_seen(shape, first)), pose.pitch, pose.yaw, pose.roll])
     return np.array(rows)
+
+
+def with_gaze_seen(shape: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """A shape (478, 3) whose eyes look where they did in the first where they are so far shut that no gaze is seen."""
+    shape = shape.copy()
+    for iris, own, before in zip((LEFT_IRIS, RIGHT_IRIS), openings(shape), openings(first), strict=False):
+        if own < GAZES * before:
+            shape[list(iris)] = first[list(iris)]
+    return shape
 
 
 def _region(landmarker: Landmarker, picture: np.ndarray) -> Region:

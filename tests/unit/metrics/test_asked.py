@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from styleheat_cli.engine import Engine
 from styleheat_cli.errors import FaceError
-from styleheat_cli.face.axes import NAMES
-from styleheat_cli.metrics.asked import JUDGED, TURNS, asked, asks, ranges, selectivities, slopes
+from styleheat_cli.face.axes import NAMES, measures
+from styleheat_cli.face.regions import LEFT_IRIS, LEFT_LIDS, RIGHT_IRIS
+from styleheat_cli.metrics.asked import JUDGED, TURNS, asked, asks, ranges, selectivities, slopes, with_gaze_seen
 from styleheat_cli.ops.edit_3dmm import bounds, performed
 
 LOOKS = asks(bounds())
@@ -40,6 +42,19 @@ def test_everything_is_asked_once_and_nothing_first():
 def test_a_slope_is_seen_degrees_over_asked_ones(gain):
     for reading in slopes(LOOKS, seen(gain)):
         assert reading.value == pytest.approx(gain) and reading.pairs == 2 and reading.spread == pytest.approx(0, abs=1e-9)
+
+
+def test_an_eye_that_is_shut_looks_where_it_looked():
+    """Landmarks of irises under lids are guesses; those between lids count."""
+    first = Engine("default", device="cpu").morphable.mean.astype(float)
+    shut = first.copy()
+    shut[[*LEFT_IRIS, *RIGHT_IRIS], 1] += 0.1
+    upper, lower = np.array(LEFT_LIDS).T
+    shut[upper, 1] = shut[lower, 1] - 0.3 * (first[lower, 1] - first[upper, 1])
+    seen = with_gaze_seen(shut, first)
+    assert (seen[list(LEFT_IRIS)] == first[list(LEFT_IRIS)]).all() and (seen[list(RIGHT_IRIS)] == shut[list(RIGHT_IRIS)]).all()
+    gaze = NAMES.index("gaze_y")
+    assert measures(seen)[gaze] - measures(first)[gaze] == pytest.approx(-0.05) and (shut[list(LEFT_IRIS)] != seen[list(LEFT_IRIS)]).any()
 
 
 def test_an_axis_counts_by_what_it_names_over_the_most_of_anything_else():
