@@ -142,6 +142,8 @@ def heal_lids(
     away = cv2.GaussianBlur(made.astype(np.float32) - _out_of_picture(image, eye.corner, scale), (0, 0), SHADE)
     where = cv2.GaussianBlur(drawn(lids_outline(eye.outline) - eye.corner, (WINDOW, WINDOW)), (0, 0), LIDS_RIM)
     low, high = _touched(where, eye.corner, scale, len(image))
+    if (high <= low).any():
+        return
     part = image[low[1] : high[1], low[0] : high[0]]
     away = _in_picture(share * where[..., None] * away, eye.corner, scale, low, high)
     part[:] = np.clip(part + away + 0.5, 0, 255).astype(np.uint8)
@@ -210,6 +212,8 @@ def _synthesised(healing: Healing, feature: Feature, target: Opening, source_at:
 def _lay(image: np.ndarray, made: np.ndarray, share: np.ndarray, corner: np.ndarray, scale: float) -> None:
     """Blends a window made at 512 into a picture of any size, in place."""
     low, high = _touched(share, corner, scale, len(image))
+    if (high <= low).any():
+        return
     made = _in_picture(made, corner, scale, low, high, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     share = _in_picture(share.astype(np.float32), corner, scale, low, high)
     part = image[low[1] : high[1], low[0] : high[0]]
@@ -217,7 +221,7 @@ def _lay(image: np.ndarray, made: np.ndarray, share: np.ndarray, corner: np.ndar
 
 
 def _touched(share: np.ndarray, corner: np.ndarray, scale: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first pixel of a picture that a window's share reaches, and the one after the last: x, y each."""
+    """The first pixel of a picture that a window's share reaches, and the one after the last: x, y each, the same where it reaches none."""
     columns, rows = np.flatnonzero(share.max(0) > 0), np.flatnonzero(share.max(1) > 0)
     if len(columns) == 0:
         return np.zeros(2, int), np.zeros(2, int)
