@@ -7,6 +7,9 @@ OUT       ?= out
 PYTEST    ?=
 # Test files side by side, one for each of up to four processors.
 WORKERS   ?= -n logical --maxprocesses 4 --dist loadfile
+# Tests of a kind, those that measure time afterwards and by themselves; status 5 says that there are none.
+pytest     = $(BIN)/pytest $(WORKERS) -rs -m '$(1) and not timed' $(PYTEST) || [ $$? -eq 5 ] && \
+	{ $(BIN)/pytest -rs -m '$(1) and timed' $(PYTEST) || [ $$? -eq 5 ]; }
 # Clips and portraits to train on and to measure with; they are no part of this repository.
 DATA      ?= $(or $(STYLEHEAT_SHARED),../shared)/data
 
@@ -34,10 +37,10 @@ gallery: $(INSTALLED)
 	$(BIN)/styleheat gallery
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(WORKERS) -rs -m 'not gpu and not weights' $(PYTEST)
+	$(call pytest,not gpu and not weights)
 
 quick: $(INSTALLED)
-	$(BIN)/pytest $(WORKERS) -rs -m 'not gpu and not weights and not slow' $(PYTEST)
+	$(call pytest,not gpu and not weights and not slow)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

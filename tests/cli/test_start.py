@@ -23,6 +23,7 @@ def test_nothing_heavy_is_loaded(arguments):
     assert ran.returncode == 0 and ran.stderr.splitlines()[-1] == ""
 
 
+@pytest.mark.timed
 def test_help_takes_less_than_four_tenths_of_a_second():
     """Processor time, the best of eight: what the machine does besides is not ours. On a slower machine it may take as much
     longer as the libraries that draw the help do."""

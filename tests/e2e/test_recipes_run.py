@@ -67,6 +67,7 @@ def test_a_setting_reaches_into_a_chain(cli, files, tmp_path, one_engine):
     assert wrong.code == 2 and "--set steps.3.yew: not an option" in wrong.err and "did you mean yaw" in wrong.err
 
 
+@pytest.mark.timed
 def test_four_operations_in_one_pass_cost_little_more_than_the_slowest_of_them(files, tmp_path):
     from styleheat_cli.commands.bench_chain import costs, over_slowest
     from styleheat_cli.engine import Engine

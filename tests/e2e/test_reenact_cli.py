@@ -233,6 +233,7 @@ def test_of_two_runs_with_one_name_the_second_is_refused(long, tmp_path):
     assert first.returncode == 0 and probe(tmp_path / "out.mp4").frames == 150
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("arguments", [["nobody.png", "-d", "bob.mp4"], ["alice.png", "-d", "nobody.mp4"], ["alice.png", "-d", "bob.mp4", "-o", "a.xyz"], ["alice.png", "-d", "bob.mp4", "-o", "no/x.mp4"], ["alice.png", "-d", "bob.mp4", "-o", "bob.mp4", "-y"]])
 def test_what_cannot_work_is_told_in_two_seconds_without_loading_a_model(files, arguments):
     code = (

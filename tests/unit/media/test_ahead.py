@@ -49,6 +49,7 @@ def test_it_runs_ahead_by_no_more_than_its_depth():
     assert len(made) < 20
 
 
+@pytest.mark.timed
 def test_work_and_use_go_on_at_the_same_time():
     def slow():
         for i in range(10):
