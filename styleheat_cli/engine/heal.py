@@ -18,7 +18,7 @@ from ..face.regions import INNER_LIP_GAP, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS
 from ..media.pixels import to_images, to_tensor
 from ..networks.codec import STRIDE, Encoder, Generator
 from ..networks.healer import Healer
-from .eyes import EYES, IRIS
+from .eyes import EYES, IRIS, width_of
 from .fill import drawn, ellipse, ramp
 from .mesh import GRID
 
@@ -92,11 +92,12 @@ def invert_mouth(healing: Healing, image: np.ndarray, landmarks: np.ndarray) -> 
 def inverted(healing: Healing, image: np.ndarray, opening: Opening) -> Feature:
     """The feature round what opens in a crop (S, S, 3) uint8."""
     corner = opening.corner
-    f, w = healing.encoder(to_tensor(_window(at_512(image), corner)[None]).to(healing.like))
+    f, w = healing.encoder(to_tensor(window(at_512(image), corner)[None]).to(healing.like))
     return Feature(f, w, corner, opening.cells(corner, healing.like))
 
 
-def _window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
+def window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """(192, 192, 3): the window at a corner (2,) int x, y of a crop (512, 512, 3)."""
     return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW]
 
 
@@ -172,9 +173,8 @@ def mouth_opening(points: np.ndarray) -> Opening:
 def eye_opening(points: np.ndarray, which: int) -> Opening:
     """One of the EYES of landmarks (N, 2 or 3) at 512."""
     ring, iris = EYES[which]
-    ends = points[[ring[0], ring[len(ring) // 2]], :2]
-    radius = IRIS * np.linalg.norm(ends[1] - ends[0])
-    return Opening(ends.mean(0), points[list(ring), :2], np.append(points[iris[0], :2], radius))
+    outline = points[list(ring), :2]
+    return Opening(outline[[0, len(ring) // 2]].mean(0), outline, np.append(points[iris[0], :2], IRIS * width_of(outline)))
 
 
 def drawn_openings(outlines: np.ndarray, irises: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -243,6 +243,6 @@ def _in_picture(
 def _out_of_picture(image: np.ndarray, corner: np.ndarray, scale: float) -> np.ndarray:
     """(192, 192, 3) uint8: a window of 512 out of a picture that is `scale` times as small."""
     if scale == 1:
-        return _window(image, corner)
+        return window(image, corner)
     to_picture = np.column_stack([np.eye(2), corner + 0.5 - 0.5 * scale]) / scale
     return cv2.warpAffine(image, to_picture, (WINDOW, WINDOW), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)

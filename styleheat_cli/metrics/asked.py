@@ -100,7 +100,7 @@ def read(pictures: Iterable[np.ndarray], looks: Sequence[Look]) -> np.ndarray:
 def with_gaze_seen(shape: np.ndarray, first: np.ndarray) -> np.ndarray:
     """A shape (478, 3) whose eyes look where they did in the first where they are so far shut that no gaze is seen."""
     shape = shape.copy()
-    for iris, own, before in zip((LEFT_IRIS, RIGHT_IRIS), openings(shape), openings(first), strict=False):
+    for iris, own, before in zip((LEFT_IRIS, RIGHT_IRIS), openings(shape)[:2], openings(first)[:2], strict=True):
         if own < GAZES * before:
             shape[list(iris)] = first[list(iris)]
     return shape

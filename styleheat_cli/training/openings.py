@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.eyes import EYES, openness, width_of
 from ..engine.fill import drawn
-from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, lids_outline, mouth_opening
+from ..engine.heal import SIDE, WINDOW, Opening, eye_opening, lids_outline, mouth_opening, window
 from ..engine.mesh import GRID, backward_map, source_mesh, target_mesh, triangles
 from ..engine.performance import into_crop
 from ..face.morphable import Fit, Morphable, fit, rotation
@@ -141,14 +141,10 @@ def _pair(
     flow = at[y : y + FLOW, x : x + FLOW] - from_corner
     motion = np.concatenate([fitted.expression[t], fitted.angles[t]]).astype(np.float32)
     return (
-        _window(source, from_corner), _window(target, to_corner), flow.astype(np.float16),
+        window(source, from_corner).copy(), window(target, to_corner).copy(), flow.astype(np.float16),
         _inside(_repeated(here.outline), from_corner), _inside(_repeated(there.outline), to_corner),
         _inside(here.iris, from_corner), _inside(there.iris, to_corner), motion,
     )  # fmt: skip
-
-
-def _window(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    return image[corner[1] : corner[1] + WINDOW, corner[0] : corner[0] + WINDOW].copy()
 
 
 def _repeated(outline: np.ndarray) -> np.ndarray:
